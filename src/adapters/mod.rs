@@ -1,0 +1,20 @@
+//! Floor 2: the outside world, without tasks of its own.
+
+use std::future::Future;
+
+use crate::domain::error::Result;
+
+pub mod db;
+
+/// One question to a resource `R` (the database, the cache, the storage). The struct is the message
+/// that travels to the actor that owns the resource; its fields are the parameters.
+pub trait Query<R>: Send + 'static {
+    /// Its name in logs and metrics, `noun.verb`.
+    const NAME: &'static str;
+    /// The answer.
+    type Output: Send + 'static;
+
+    /// Puts the question. Never runs inside the request that asked, so it is not cut off half-way
+    /// when a client leaves.
+    fn run(self, resource: &R) -> impl Future<Output = Result<Self::Output>> + Send;
+}

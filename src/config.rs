@@ -1,0 +1,127 @@
+//! What the service is told: read as it was said (`RawConfig`), then as it is meant (`Config`).
+
+use std::{path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+use crate::{domain::limits::Limits, roles::Roles};
+
+/// Everything that is in force, checked. Secrets are wrapped: they print as `[REDACTED]`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ENVIRONMENT`.
+    pub environment: Environment,
+    /// `ROLE`.
+    pub roles: Roles,
+    /// `DATA_DIR`.
+    pub data_dir: PathBuf,
+    /// The listener.
+    pub http: Http,
+    /// Where rows live.
+    pub database: Database,
+    /// Tokens.
+    pub auth: Auth,
+    /// What is refused.
+    pub limits: Limits,
+    /// `TRANSFORM_THREADS`: threads of the transform pool.
+    pub transform_threads: usize,
+    /// `QUEUE_PREFETCH_COUNT`: jobs that one worker holds at a time.
+    pub prefetch: usize,
+    /// `STARTUP_TIMEOUT`: how long the database may take to answer at start.
+    pub startup_timeout: Duration,
+    /// `DRAIN_TIMEOUT`: how long stopping may take.
+    pub drain_timeout: Duration,
+    /// Logging.
+    pub log: Log,
+}
+
+/// `ENVIRONMENT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// A laptop.
+    Development,
+    /// The real thing: weak secrets refuse to start.
+    Production,
+}
+
+/// The listener and what it accepts.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// `HOST`; `None` is `::`, and `0.0.0.0` where there is no IPv6.
+    pub host: Option<std::net::IpAddr>,
+    /// `PORT`; 0 takes a free one.
+    pub port: u16,
+    /// `PUBLIC_URL`, without a slash at its end.
+    pub public_url: Option<String>,
+    /// `TRUSTED_PROXIES`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `ALLOWED_ORIGINS`.
+    pub allowed_origins: Vec<String>,
+    /// `MAX_BODY_SIZE`: bytes of any body that is no upload.
+    pub max_body_size: u64,
+}
+
+/// Where rows live.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Postgres or SQLite.
+    pub location: DatabaseLocation,
+    /// `DB_MAX_CONNS`.
+    pub max_conns: u32,
+    /// `DB_MIN_CONNS`.
+    pub min_conns: u32,
+    /// `DB_MAX_CONN_LIFETIME`.
+    pub max_lifetime: Duration,
+    /// `DB_MAX_CONN_IDLE_TIME`.
+    pub max_idle: Duration,
+    /// `MIGRATE_DB_URL`: where `darkroom migrate` connects instead.
+    pub migrate_url: Option<SecretString>,
+}
+
+/// Which database.
+#[derive(Debug, Clone)]
+pub enum DatabaseLocation {
+    /// The embedded mode: a file under `DATA_DIR`.
+    Sqlite(PathBuf),
+    /// `SUPABASE_DB_URL`.
+    Postgres(SecretString),
+}
+
+/// Tokens.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// `JWT_SECRET`; `None` (embedded mode only): made once and kept in `DATA_DIR`.
+    pub jwt_secret: Option<SecretString>,
+    /// `JWT_EXPIRY`.
+    pub jwt_expiry: Duration,
+    /// `JWT_ISSUER`.
+    pub jwt_issuer: String,
+    /// `REFRESH_EXPIRY`.
+    pub refresh_expiry: Duration,
+}
+
+/// Logging.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `LOG_LEVEL`: a level, or `tracing` directives.
+    pub level: String,
+    /// `LOG_FORMAT`.
+    pub format: LogFormat,
+}
+
+/// `LOG_FORMAT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+impl Config {
+    /// Whether nothing but this machine is needed: SQLite, and files under `DATA_DIR`.
+    pub const fn is_embedded(&self) -> bool {
+        matches!(self.database.location, DatabaseLocation::Sqlite(_))
+    }
+}

@@ -1,0 +1,1 @@
+//! Colours as a spec names them.

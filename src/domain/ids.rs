@@ -1,0 +1,72 @@
+//! Identifiers: UUIDv7, so that rows made later sort later.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new identifier, later in order than those made before it.
+            #[allow(clippy::new_without_default)]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            /// Accepts the hyphenated form only, the one that we hand out.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::try_parse(text).map(Self)
+            }
+        }
+    };
+}
+
+id! {
+    /// An account.
+    UserId
+}
+id! {
+    /// An uploaded picture.
+    ImageId
+}
+id! {
+    /// A transformed picture.
+    VariantId
+}
+id! {
+    /// A piece of background work.
+    JobId
+}
+id! {
+    /// A login: the chain of refresh tokens that began with one password check.
+    FamilyId
+}
+id! {
+    /// One issue of tokens within a login; the `jti` claim of the access token.
+    TokenId
+}
+id! {
+    /// A long-lived key of an account.
+    ApiKeyId
+}
+id! {
+    /// The receipt of a deletion.
+    DeletionId
+}

@@ -1,0 +1,155 @@
+//! Background work: its states, and the outcome of one run.
+//!
+//! ```text
+//!             lease              Done
+//!   queued ──────────▶ running ───────▶ succeeded
+//!     ▲  │                │ │
+//!     │  │ cancel         │ │ Fail, or the last attempt
+//!     │  ▼                │ └──────▶ failed ──┐
+//!     │ cancelled ◀───────┤ Cancelled         │ retry
+//!     └───────────────────┴───────────────────┘
+//!            Retry, or a lease that ran out
+//! ```
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    error::Error,
+    ids::{ImageId, JobId, UserId, VariantId},
+    variant::{Failure, Made},
+};
+
+/// How often a job is tried before it is given up on.
+pub const MAX_ATTEMPTS: i32 = 5;
+
+/// How far a job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStatus {
+    /// Waiting for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Done.
+    Succeeded,
+    /// Given up on; kept, and can be retried.
+    Failed,
+    /// Taken back by its owner.
+    Cancelled,
+}
+
+impl JobStatus {
+    /// Every status.
+    pub const ALL: &[JobStatus] = &[
+        JobStatus::Queued,
+        JobStatus::Running,
+        JobStatus::Succeeded,
+        JobStatus::Failed,
+        JobStatus::Cancelled,
+    ];
+
+    /// The status as it stands in an answer and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            JobStatus::Queued => "queued",
+            JobStatus::Running => "running",
+            JobStatus::Succeeded => "succeeded",
+            JobStatus::Failed => "failed",
+            JobStatus::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing more will happen by itself.
+    pub const fn is_finished(self) -> bool {
+        !matches!(self, JobStatus::Queued | JobStatus::Running)
+    }
+}
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Makes a variant.
+    Transform,
+}
+
+/// A piece of background work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Its identity.
+    pub id: JobId,
+    /// The account it belongs to.
+    pub user_id: UserId,
+    /// What it does.
+    pub kind: JobKind,
+    /// How far it has come.
+    pub status: JobStatus,
+    /// How often it was begun.
+    pub attempts: i32,
+    /// How often it may be.
+    pub max_attempts: i32,
+    /// The picture it works on.
+    pub image_id: ImageId,
+    /// The picture it makes.
+    pub variant_id: VariantId,
+    /// The canonical spec.
+    pub spec: Value,
+    /// Why it failed, or why it was put back last.
+    pub error: Option<Failure>,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+    /// When it last began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// What became of one run.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The variant was made.
+    Done(Made),
+    /// It may work later: put it back, and not before this much time has passed.
+    Retry(Error, Duration),
+    /// It can't work.
+    Fail(Error),
+    /// Its owner took it back, and it stopped.
+    Cancelled,
+    /// The image is gone, and the job with it.
+    Gone,
+}
+
+/// Tells running work that nobody wants it any more.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the work to stop at its next step.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs a job. The consumer is handed one at the start, so that it knows no flow by name.
+pub trait Runner: Send + Sync + 'static {
+    /// Does the work. Must bear being run twice for one job.
+    fn run(&self, job: Job, cancel: Cancel) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>>;
+}

@@ -1,0 +1,1 @@
+//! What a transformation is: the spec, its canonical form and its hash.

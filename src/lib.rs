@@ -1,0 +1,19 @@
+//! Darkroom, an image-processing service.
+//!
+//! The code stands on floors; a file uses only floors below its own (`tests/floors.rs` checks it):
+//!
+//! ```text
+//!   main, cli, app      arguments, composition
+//!   5  http             warp: requests in, answers out
+//!   4  flows            what the service does, each said once
+//!   3  actors           who owns what, and supervision
+//!   2  adapters         the outside world: rows, objects, cache, tokens
+//!   1  imaging          pictures, bytes to bytes
+//!   0  domain, config   nouns and rules
+//! ```
+
+pub mod adapters;
+pub mod config;
+pub mod domain;
+pub mod imaging;
+pub mod roles;
