@@ -4,7 +4,7 @@ const API = '/api/v1';
 const PAGE = 20;
 const THUMBNAIL = { resize: { width: 160, height: 160 }, format: 'webp', quality: 70 };
 const PREVIEW = { resize: { width: 1600, height: 1600, fit: 'inside', enlarge: false }, format: 'webp' };
-const BROWSERS_SHOW = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/bmp', 'image/x-icon'];
+const BROWSERS_SHOW = /^image\/(jpeg|png|webp|gif|bmp|x-icon)$/;
 const PRESETS = {
   'Square 400': { resize: { width: 400, height: 400, fit: 'cover' } },
   'Web 1200 webp': { resize: { width: 1200, fit: 'inside', enlarge: false }, format: 'webp', quality: 80 },
@@ -19,7 +19,7 @@ const state = { images: new Map(), cursor: null, total: 0, current: null, spec: 
 
 // --- The API ---
 
-/** An answer that is no success, as RFC 9457 tells it; status 0 when there was no answer at all. */
+/** An error as RFC 9457 tells it; status 0 when there was no answer. */
 class Problem extends Error {
   constructor(status, body, headers = new Headers()) {
     super(body?.detail ?? body?.title ?? `The server answered ${status}.`);
@@ -59,7 +59,7 @@ async function send(method, path, { json, token, signal } = {}) {
 
 let refreshing = null;
 
-/** New tokens for old; requests that expire together share one refresh, since a token is spent by it. */
+/** New tokens for old. A refresh token is spent by use, so requests that expire together share one. */
 function refresh() {
   refreshing ??= send('POST', '/auth/refresh', { json: { refresh_token: session.get()?.refresh_token } })
     .then(async (response) => session.set(await response.json()))
@@ -280,7 +280,7 @@ function addPicture(image, first = false) {
   inThumbnailLane(() => thumbnail(entry, picture));
 }
 
-/** A small variant, so that a page of pictures is kilobytes and not the originals. */
+/** A small variant: a page of originals may be 400 MB. */
 async function thumbnail({ id, node }, picture) {
   if (!state.images.has(id)) return;
   try {
@@ -313,7 +313,7 @@ async function select(image) {
 }
 
 async function originalBlob({ id, mime_type: mimeType }, signal) {
-  if (BROWSERS_SHOW.includes(mimeType)) return getBlob(`/images/${id}/content`, signal);
+  if (BROWSERS_SHOW.test(mimeType)) return getBlob(`/images/${id}/content`, signal);
   const { variant } = await transformNow(id, PREVIEW, signal);
   return getBlob(`/variants/${variant.id}/content`, signal);
 }
@@ -436,7 +436,9 @@ async function showResult(image, { variant, cache, time }, signal) {
   });
   const download = $('download');
   download.href = $('result').querySelector('img').src;
-  download.download = `${image.filename.replace(/\.[^.]*$/, '')}-${variant.width}x${variant.height}.${format(variant.mime_type).toLowerCase().replace('jpeg', 'jpg')}`;
+  const stem = image.filename.replace(/\.[^.]*$/, '');
+  const extension = variant.mime_type.slice('image/'.length).replace('jpeg', 'jpg');
+  download.download = `${stem}-${variant.width}x${variant.height}.${extension}`;
   download.hidden = false;
   announce(`Ready: ${bytes(variant.size)}, ${variant.width} by ${variant.height}.`);
   $('result').scrollIntoView({ block: 'nearest', behavior: 'smooth' });
@@ -452,7 +454,7 @@ function readControl(control) {
 
 const read = (spec, pointer) => pointer.slice(1).split('/').reduce((value, key) => value?.[key], spec);
 
-/** `spec` with `value` at `pointer`; undefined takes the field away, and its parent when that is empty then. */
+/** `spec` with `value` at a path; undefined takes the field away, and a parent left empty. */
 function written(spec, [key, ...rest], value) {
   const { [key]: old, ...others } = isObject(spec) ? spec : {};
   const fresh = rest.length ? written(old, rest, value) : value;
@@ -508,7 +510,7 @@ async function transformLater(id, spec, signal) {
   return follow(job, signal);
 }
 
-/** Does `work(image, signal)` in place of what is under way, and shows what it made. */
+/** Does `work` in place of what is under way, and shows what it made. */
 async function perform(work) {
   const image = state.current;
   clearProblem();
@@ -565,7 +567,7 @@ async function follow(id, signal) {
   }
 }
 
-/** The job, or null when there is no answer just now: it goes on without us. */
+/** The job, or null when there is no answer just now. */
 async function getJob(id, signal) {
   try {
     return await getJson(`/jobs/${id}`, signal);
