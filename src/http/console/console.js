@@ -1,4 +1,4 @@
-// The console: one page over the same API that every client uses.
+// The console: one page over the public API.
 
 const API = '/api/v1';
 const PAGE = 20;
@@ -635,7 +635,7 @@ async function copyCurl() {
   setTimeout(() => { $('curl').textContent = 'Copy as curl'; }, 2500);
 }
 
-/** For pages that are not on HTTPS or localhost, where there is no navigator.clipboard. */
+/** Without HTTPS or localhost there is no navigator.clipboard. */
 function copyBySelection(text) {
   const area = element('textarea', { value: text, className: 'hush' });
   document.body.append(area);
