@@ -44,7 +44,7 @@ const session = {
   end: () => sessionStorage.removeItem('darkroom'),
 };
 
-/** One request; answers the response, or throws a Problem. */
+/** One request: the response, or a Problem thrown. */
 async function send(method, path, { json, token, signal } = {}) {
   const headers = {};
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -228,7 +228,7 @@ async function openRoom() {
   if (first && !state.current) await select(first);
 }
 
-/** Forgets everything that is the account's. */
+/** Forgets what is the account's. */
 function leave() {
   session.end();
   state.work?.abort();
