@@ -23,7 +23,7 @@ const SQLITE_FILE: &str = "darkroom.db";
 impl Settings {
     /// What is meant, or everything that is wrong with it.
     pub fn check(&self) -> Result<(Config, Vec<Warning>), Faults> {
-        let mut faults = self.unreadable.clone();
+        let mut faults = self.unreadable().to_vec();
         let mut warnings = self.warnings.clone();
         let values = self.values(&mut faults);
 
@@ -32,7 +32,8 @@ impl Settings {
         check_database(self, &values, &mut faults, &mut warnings);
         check_times(&values, &mut faults, &mut warnings);
 
-        match config(&values) {
+        let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
+        match config(&values, database) {
             Ok(config) if faults.is_empty() => Ok((config, warnings)),
             Err(fault) if faults.is_empty() => Err(Faults { faults: vec![fault], warnings }),
             _ => Err(Faults { faults, warnings }),
@@ -153,10 +154,9 @@ fn mismatch(name: &str) -> Fault {
     }
 }
 
-fn config(values: &Values) -> Result<Config, Fault> {
+fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fault> {
     let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
     let data_dir = PathBuf::from(required_text("DATA_DIR")?);
-    let database = DATABASE_NAMES.iter().find_map(|name| values.secret(name));
 
     Ok(Config {
         environment: match required_text("ENVIRONMENT")? {
@@ -263,6 +263,17 @@ fn check_database(
         faults.push(Fault::new(
             "DB_MIN_CONNS",
             format!("= {min} must be at most DB_MAX_CONNS, which is {max}"),
+        ));
+    }
+    if let (Some(first), Some(second)) =
+        (settings.said("SUPABASE_DB_URL"), settings.said("DATABASE_URL"))
+        && first.text != second.text
+        && let Some(used) = settings.said_first(DATABASE_NAMES)
+    {
+        let other = if used.name == first.name { second } else { first };
+        warnings.push(Warning::new(
+            other.name,
+            format!("(from {}) is ignored for {} (from {})", other.source, used.name, used.source),
         ));
     }
     if settings.said("MIGRATE_DB_URL").is_some() && settings.said_first(DATABASE_NAMES).is_none() {

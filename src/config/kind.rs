@@ -187,9 +187,15 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// A time as people write it: `15m`, `30days`.
+/// A time as people write it: `15m`, `30d`.
 pub fn time(time: Duration) -> String {
-    humantime::format_duration(time).to_string()
+    const UNITS: [(u128, &str); 4] =
+        [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let millis = time.as_millis();
+    match UNITS.iter().find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
 }
 
 fn size(bytes: u64) -> String {

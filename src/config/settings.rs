@@ -67,8 +67,7 @@ pub struct Settings {
     said: Figment,
     /// Names that are not in the table.
     pub(super) warnings: Vec<Warning>,
-    /// Files that are there and can't be read.
-    pub(super) unreadable: Vec<Fault>,
+    unreadable: Vec<Fault>,
 }
 
 impl Settings {
@@ -124,6 +123,11 @@ impl Settings {
     pub fn said_first(&self, names: &[&str]) -> Option<Said> {
         let said = names.iter().rev().filter_map(|name| self.said(name));
         said.max_by_key(|said| said.source)
+    }
+
+    /// Files that are there and can't be read or understood; what is in force is then in doubt.
+    pub fn unreadable(&self) -> &[Fault] {
+        &self.unreadable
     }
 
     fn merge(&mut self, source: Source, pairs: impl IntoIterator<Item = (String, String)>) {
@@ -197,7 +201,14 @@ fn read_toml(path: &Path) -> Result<Vec<(String, String)>, String> {
         let line = before.matches('\n').count() + 1;
         format!("is not TOML at line {line}: {}", error.message())
     })?;
-    Ok(dict.into_iter().map(|(name, value)| (name, plain(&value))).collect())
+    let mut pairs = Vec::new();
+    for (name, value) in dict {
+        if matches!(value, Value::Dict(..)) && table::find(&name.to_ascii_uppercase()).is_some() {
+            return Err(format!("says {name} as a table; it takes one value"));
+        }
+        pairs.push((name, plain(&value)));
+    }
+    Ok(pairs)
 }
 
 /// A TOML value as it would stand in the environment.
@@ -213,7 +224,7 @@ fn plain(value: &Value) -> String {
             .unwrap_or_default(),
         Value::Array(_, items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
         Value::Empty(..) => String::new(),
-        // No variable takes a table: braces are refused by every kind that isn't free text.
-        Value::Dict(..) => "{…}".to_owned(),
+        // Of a name that is not ours, and is only warned of.
+        Value::Dict(..) => String::new(),
     }
 }
