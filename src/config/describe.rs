@@ -6,7 +6,7 @@ use super::{
     check::DATABASE_NAMES,
     kind::Kind,
     report::{Fault, Warning},
-    secrets,
+    secrets, services,
     settings::Settings,
     table::{Preset, TABLE, Variable},
 };
@@ -73,11 +73,19 @@ impl Settings {
         }
     }
 
+    /// Who asks for a description does not start anything: what is configured by half is then no more
+    /// than a warning.
     fn findings(&self) -> (Vec<Fault>, Vec<Warning>) {
-        match self.check() {
-            Ok((_, warnings)) => (Vec::new(), warnings),
-            Err(found) => (found.faults, found.warnings),
-        }
+        let found = match self.check() {
+            Ok((_, warnings)) => return (Vec::new(), warnings),
+            Err(found) => found,
+        };
+        let mut halves = Vec::new();
+        services::check(self, &mut halves, &mut Vec::new());
+        let (halves, faults): (Vec<_>, Vec<_>) =
+            found.faults.into_iter().partition(|fault| halves.contains(fault));
+        let halves = halves.into_iter().map(|fault| Warning::new(fault.name, fault.detail));
+        (faults, halves.chain(found.warnings).collect())
     }
 
     fn lines(&self) -> Vec<Line> {

@@ -181,7 +181,7 @@ impl std::fmt::Display for Kind {
             ),
             Kind::ServiceUrl(schemes) => {
                 let schemes: Vec<_> = schemes.iter().map(|name| format!("{name}://")).collect();
-                write!(f, "a {} URL with a host", schemes.join(" or "))
+                write!(f, "a URL that starts with {} and names a host", schemes.join(" or "))
             }
         }
     }

@@ -19,6 +19,7 @@ pub use self::{
     describe::reference_markdown,
     kind::Kind,
     report::{Fault, Faults, Warning},
+    secrets::redact_url,
     settings::{Said, Settings, Source},
     table::{Preset, TABLE, Variable},
 };

@@ -336,7 +336,11 @@ fn a_service_configured_by_half_is_a_fault_that_names_what_is_missing() {
         ),
         (&[("S3_BUCKET", "b"), ("S3_ACCESS_KEY_ID", "k")], &["S3_SECRET_ACCESS_KEY"]),
     ] {
-        assert_eq!(names(&env(half).refused()), missing);
+        let said = env(half);
+        assert_eq!(names(&said.refused()), missing);
+        let text = said.settings().describe();
+        assert!(text.contains(&format!("\nwarning: {} is missing", missing[0])), "{text}");
+        assert!(!text.contains("fault:"), "{text}");
     }
     assert_eq!(names(&env(&[("AMQP_URL", "http://h")]).refused()), ["AMQP_URL"]);
 }
