@@ -17,3 +17,4 @@ pub mod config;
 pub mod domain;
 pub mod imaging;
 pub mod roles;
+pub mod telemetry;
