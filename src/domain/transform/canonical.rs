@@ -1,0 +1,173 @@
+//! The one way to write a spec down, and its hash.
+
+use serde_json::{Map, Number, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Crop, Filter, Fit, FormatChoice, Gravity, Length, Operation, Resize, Spec};
+use crate::domain::color::Color;
+
+impl Spec {
+    /// The spec as JSON: keys sorted, nothing in it that is a default or has no effect. Parsing it gives an equal spec.
+    pub fn canonical(&self) -> Value {
+        let mut fields = Map::new();
+        // The object form says the same with less, whenever the order is the one it runs in.
+        if self.operations.is_sorted_by(follows) {
+            self.write(&self.operations, &mut fields);
+        } else {
+            let steps = self.operations.chunk_by(same_step).map(|step| {
+                let mut fields = Map::new();
+                self.write(step, &mut fields);
+                Value::Object(fields)
+            });
+            fields.insert("operations".to_owned(), steps.collect());
+        }
+        match self.format {
+            Some(FormatChoice::Fixed(format)) => put(&mut fields, "format", format.as_str()),
+            Some(FormatChoice::Auto) => put(&mut fields, "format", "auto"),
+            None => {}
+        }
+        if let Some(quality) = self.quality {
+            put(&mut fields, "quality", quality);
+        }
+        if self.background != Color::WHITE {
+            put(&mut fields, "background", self.background.to_string());
+        }
+        for (name, on) in [("lossless", self.lossless), ("progressive", self.progressive)] {
+            if on {
+                put(&mut fields, name, true);
+            }
+        }
+        sorted(Value::Object(fields))
+    }
+
+    /// SHA-256 of the canonical JSON, hex. Equal specs have equal hashes.
+    pub fn hash(&self) -> String {
+        Sha256::digest(self.canonical().to_string())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    fn write(&self, operations: &[Operation], fields: &mut Map<String, Value>) {
+        let mut filters = Map::new();
+        for operation in operations {
+            match operation {
+                Operation::Resize(resize) => put(fields, "resize", self.resize(resize)),
+                Operation::Crop(crop) => put(fields, "crop", write_crop(crop)),
+                Operation::Rotate(degrees) => put(fields, "rotate", *degrees),
+                Operation::Flip => put(fields, "flip", true),
+                Operation::Mirror => put(fields, "mirror", true),
+                Operation::Filter(filter) => put(&mut filters, filter.name(), strength(filter)),
+            }
+        }
+        if !filters.is_empty() {
+            put(fields, "filters", Value::Object(filters));
+        }
+    }
+
+    fn resize(&self, resize: &Resize) -> Value {
+        let mut fields = Map::new();
+        for (name, side) in [("width", resize.width), ("height", resize.height)] {
+            match side {
+                Some(Length::Pixels(pixels)) => put(&mut fields, name, pixels),
+                Some(Length::Fraction(fraction)) => put(&mut fields, name, number(fraction)),
+                None => {}
+            }
+        }
+        if let Some(aspect) = resize.aspect {
+            put(&mut fields, "aspect", number(aspect));
+        }
+        if resize.fit != Fit::Cover {
+            let name = Fit::NAMES.iter().find(|(_, fit)| *fit == resize.fit);
+            put(&mut fields, "fit", name.map(|(name, _)| *name));
+        }
+        put_gravity(&mut fields, resize.gravity);
+        // Padding that says nothing is made of the spec's own background.
+        if resize.pads() && resize.background != self.background {
+            put(&mut fields, "background", resize.background.to_string());
+        }
+        if !resize.enlarge {
+            put(&mut fields, "enlarge", false);
+        }
+        if resize.dpr != 1.0 {
+            put(&mut fields, "dpr", number(resize.dpr));
+        }
+        Value::Object(fields)
+    }
+}
+
+fn follows(first: &Operation, second: &Operation) -> bool {
+    first.rank() < second.rank()
+}
+
+/// Whether two neighbours share one entry of `operations`: filters do, where their own order allows it.
+fn same_step(first: &Operation, second: &Operation) -> bool {
+    matches!(first, Operation::Filter(_)) && follows(first, second)
+}
+
+fn write_crop(crop: &Crop) -> Value {
+    match *crop {
+        Crop::At { x, y, width, height } => {
+            json!({"x": x, "y": y, "width": width, "height": height})
+        }
+        Crop::Around { width, height, gravity } => {
+            let mut fields = Map::new();
+            put(&mut fields, "width", width);
+            put(&mut fields, "height", height);
+            put_gravity(&mut fields, gravity);
+            Value::Object(fields)
+        }
+    }
+}
+
+fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
+    fields.insert(name.to_owned(), value.into());
+}
+
+fn put_gravity(fields: &mut Map<String, Value>, gravity: Gravity) {
+    if gravity == Gravity::CENTER {
+        return;
+    }
+    let value = match Gravity::NAMES.iter().find(|(_, point)| *point == gravity) {
+        Some((name, _)) => json!(name),
+        None => json!({"x": number(gravity.x), "y": number(gravity.y)}),
+    };
+    put(fields, "gravity", value);
+}
+
+fn strength(filter: &Filter) -> Value {
+    match *filter {
+        Filter::Grayscale | Filter::Invert => Value::Bool(true),
+        Filter::Sepia(value)
+        | Filter::Blur(value)
+        | Filter::Sharpen(value)
+        | Filter::Brightness(value)
+        | Filter::Contrast(value)
+        | Filter::Saturation(value)
+        | Filter::Hue(value)
+        | Filter::Gamma(value) => number(value),
+    }
+}
+
+/// A number in one form: whole ones without a point.
+#[allow(clippy::cast_possible_truncation)] // The range is checked first.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e9 {
+        Value::from(value as i64)
+    } else {
+        Number::from_f64(value).map_or(Value::Null, Value::Number)
+    }
+}
+
+/// The same value with the keys of every object in order, however the map keeps them.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.into_iter().collect();
+            fields.sort_by(|(first, _), (second, _)| first.cmp(second));
+            Value::Object(fields.into_iter().map(|(name, value)| (name, sorted(value))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
