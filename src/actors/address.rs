@@ -69,9 +69,10 @@ impl<R: Resource> Address<R> {
             .ok_or_else(|| Error::unavailable(R::WHAT, format_args!("{}: no actor", Q::NAME)))?;
         match timeout_at(until, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                Err(Error::unavailable(R::WHAT, format_args!("{}: the actor died over it", Q::NAME)))
-            }
+            Ok(Err(_)) => Err(Error::unavailable(
+                R::WHAT,
+                format_args!("{}: the actor died over it", Q::NAME),
+            )),
             Err(_) => {
                 Err(Error::unavailable(R::WHAT, format_args!("{}: no answer in time", Q::NAME)))
             }
@@ -82,11 +83,12 @@ impl<R: Resource> Address<R> {
     async fn send(&self, mut question: Question<R>, until: Instant) -> Option<()> {
         let mut owner = self.0.owner.subscribe();
         loop {
-            let actor = timeout_at(until, owner.wait_for(|owner| owner.as_ref().is_some_and(is_alive)))
-                .await
-                .ok()?
-                .ok()?
-                .clone()?;
+            let actor =
+                timeout_at(until, owner.wait_for(|owner| owner.as_ref().is_some_and(is_alive)))
+                    .await
+                    .ok()?
+                    .ok()?
+                    .clone()?;
             match actor.send_message(Message::Ask(question)) {
                 Ok(()) => return Some(()),
                 // It died between the look and the send: take the question back and wait.

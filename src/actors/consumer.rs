@@ -3,12 +3,7 @@
 //! A job is leased: the row says who has it and until when. The lease is renewed while the job runs;
 //! one that runs out means that its worker is gone, and somebody else leases the job again.
 
-use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -19,7 +14,7 @@ use super::{address::Address, doorbell::Doorbell, supervisor::Child};
 use crate::{
     adapters::db::{
         Db, now,
-        jobs::{FinishJob, LeaseJobs, ReleaseJobs, RenewLeases},
+        queue::{FinishJob, LeaseJobs, ReleaseJobs, RenewLeases},
     },
     domain::{
         error::Error,

@@ -68,15 +68,15 @@ impl Tree {
     /// When one can't start; those started before it are stopped again.
     pub async fn start(children: Vec<Child>) -> Result<Self> {
         let (give_up, gave_up) = watch::channel(None);
-        let (supervisor, _) = Actor::spawn(None, Supervisor { give_up }, children)
-            .await
-            .map_err(|error| match error {
+        let (supervisor, _) = Actor::spawn(None, Supervisor { give_up }, children).await.map_err(
+            |error| match error {
                 SpawnErr::StartupFailed(cause) => match cause.downcast::<Error>() {
                     Ok(error) => *error,
                     Err(cause) => Error::internal(cause),
                 },
                 other => Error::internal(other),
-            })?;
+            },
+        )?;
         Ok(Self { supervisor, gave_up })
     }
 

@@ -17,9 +17,7 @@ use ractor::{
     factory::{
         DiscardHandler, DiscardMode, DiscardReason, DiscardSettings, Factory, FactoryArguments,
         FactoryMessage, Job, JobOptions, Priority as Lane, PriorityManager, Worker, WorkerBuilder,
-        WorkerId,
-        queues::PriorityQueue,
-        routing::QueuerRouting,
+        WorkerId, queues::PriorityQueue, routing::QueuerRouting,
     },
 };
 use rayon::ThreadPool;

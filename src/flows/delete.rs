@@ -2,9 +2,7 @@
 
 use super::Services;
 use crate::{
-    adapters::db::{
-        deletions::DeleteImage, now, users::DeleteUser, variants::DeleteVariant,
-    },
+    adapters::db::{images::DeleteImage, now, users::DeleteUser, variants::DeleteVariant},
     domain::{
         error::Result,
         ids::{DeletionId, ImageId, UserId, VariantId},

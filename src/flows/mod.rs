@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     actors::{address::Address, doorbell::Doorbell, transformer::Transformer},
-    adapters::{
-        cache::Cache, db::Db, password::Passwords, storage::Storage, token::Tokens,
-    },
+    adapters::{cache::Cache, db::Db, password::Passwords, storage::Storage, token::Tokens},
     domain::{ids::VariantId, limits::Limits},
 };
 

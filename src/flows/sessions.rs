@@ -65,7 +65,8 @@ pub async fn authenticate(services: &Services, credential: &str) -> Result<Calle
     } else {
         let id = TokenId(services.tokens.verify(credential)?.jti);
         let key = format!("session:{id}");
-        remembered(services, key, || services.database.ask(SessionByToken { id, now: now() })).await?
+        remembered(services, key, || services.database.ask(SessionByToken { id, now: now() }))
+            .await?
     };
     let session = session.ok_or_else(|| {
         Error::new(Code::Unauthenticated, "the token or key was revoked, or never issued")

@@ -104,8 +104,7 @@ async fn make(
 ) -> Result<Made> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
     let original = GetObject { key: image.object_key.clone() };
-    let object_key =
-        format!("variants/{}/{}-{}", image.id, variant.spec_hash, imaging::ENGINE);
+    let object_key = format!("variants/{}/{}-{}", image.id, variant.spec_hash, imaging::ENGINE);
     let work = || async move {
         let input = storage.ask(original).await.map_err(imaging::Failure::Refused)?;
         let output = transformer.transform(input, spec, priority, cancel).await?;
@@ -145,8 +144,7 @@ impl Runner for TransformRunner {
 async fn transform_job(services: &Services, job: Job, cancel: Cancel) -> Result<Outcome> {
     let image = image_of(services, job.user_id, &job).await?;
     let spec = Spec::parse(&job.spec).map_err(Error::invalid)?;
-    let variant =
-        services.database.ask(ReserveVariant { variant: plan(&image, &spec) }).await?;
+    let variant = services.database.ask(ReserveVariant { variant: plan(&image, &spec) }).await?;
     if let (VariantStatus::Ready, Some(made)) = (variant.status, variant.made.clone()) {
         return Ok(Outcome::Done(made));
     }

@@ -327,8 +327,7 @@ pub(super) async fn create_api_key(request: Request, body: Body) -> Result<Respo
         fields.fault("name", format!("must be 1 to {MAX_NAME} characters long"));
     }
     fields.finish()?;
-    let (key, row) =
-        accounts::create_api_key(request.services(), caller.user_id, name).await?;
+    let (key, row) = accounts::create_api_key(request.services(), caller.user_id, name).await?;
     let view = ApiKeyView::new(row, Some(key));
     with_header(reply(StatusCode::CREATED, &view)?, "cache-control", "no-store")
 }

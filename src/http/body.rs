@@ -102,11 +102,7 @@ pub fn no_content() -> Response {
 ///
 /// # Errors
 /// `internal`, if the value can't stand in a header.
-pub fn with_header(
-    mut response: Response,
-    name: &'static str,
-    value: &str,
-) -> Result<Response> {
+pub fn with_header(mut response: Response, name: &'static str, value: &str) -> Result<Response> {
     let value = HeaderValue::from_str(value).map_err(Error::internal)?;
     response.headers_mut().insert(name, value);
     Ok(response)

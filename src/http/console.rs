@@ -2,10 +2,7 @@
 
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
-use super::{
-    body::with_header,
-    problem::answered,
-};
+use super::{body::with_header, problem::answered};
 use crate::domain::error::Result;
 
 /// The page loads nothing from elsewhere, and shows pictures that it has fetched itself.

@@ -36,7 +36,10 @@ impl Gate {
     /// answer.
     pub fn admit(&self, method: &Method, path: &str) -> Result<&str, Box<warp::reply::Response>> {
         let Ok(found) = self.0.at(path) else {
-            return Err(Box::new(raise(Error::new(Code::NotFound, "there is nothing at this path"))));
+            return Err(Box::new(raise(Error::new(
+                Code::NotFound,
+                "there is nothing at this path",
+            ))));
         };
         let Methods { template, allowed } = found.value;
         if allowed.contains(method) {

@@ -19,10 +19,7 @@ use crate::{
 };
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
-    let health = warp::path!("health")
-        .and(warp::get())
-        .then(|| answered(health()))
-        .boxed();
+    let health = warp::path!("health").and(warp::get()).then(|| answered(health())).boxed();
     let ready = warp::path!("ready")
         .and(warp::get())
         .and(context.request())

@@ -18,7 +18,7 @@ use super::{context::Request, problem::raise};
 use crate::{
     adapters::{
         db::{
-            idempotency::{KeyState, ReleaseKey, ReserveKey, StoreResponse, StoredResponse},
+            idempotency::{ReleaseKey, Reservation, ReserveKey, StoreResponse, StoredResponse},
             now,
         },
         token::digest,
@@ -42,12 +42,12 @@ const HEADERS: [&str; 3] = ["content-type", "location", "x-cache"];
 
 /// One request, with or without a key.
 pub struct Attempt {
-    reserved: Option<Reservation>,
+    reserved: Option<Held>,
     done: Option<(String, StoredResponse)>,
 }
 
 /// A key that is ours until it is settled; given back if the request comes to nothing.
-struct Reservation {
+struct Held {
     services: Arc<Services>,
     key: Option<Key>,
 }
@@ -90,14 +90,13 @@ impl Attempt {
         let at = now();
         let query = ReserveKey { user_id, path, key: text, now: at, until: at + RESERVED };
         match services.database.ask(query).await? {
-            KeyState::Reserved => Ok(Self {
-                reserved: Some(Reservation { services, key: Some(key) }),
-                done: None,
-            }),
-            KeyState::Done { fingerprint, response } => {
+            Reservation::Reserved => {
+                Ok(Self { reserved: Some(Held { services, key: Some(key) }), done: None })
+            }
+            Reservation::Done { fingerprint, response } => {
                 Ok(Self { reserved: None, done: Some((fingerprint, response)) })
             }
-            KeyState::Running => {
+            Reservation::Running => {
                 let detail = "a request with this Idempotency-Key is still under way";
                 Err(Error::new(Code::IdempotencyConflict, detail).retry_after(1))
             }
@@ -131,7 +130,7 @@ impl Attempt {
     }
 }
 
-impl Reservation {
+impl Held {
     /// Keeps the answer and gives it on. What may turn out otherwise next time is not kept: the key
     /// is free again.
     async fn keep(mut self, fingerprint: String, result: Result<Response>) -> Result<Response> {
@@ -159,15 +158,14 @@ impl Reservation {
         };
         if let Some(Key { user_id, path, key }) = self.key.take() {
             let expires_at = now() + KEPT;
-            let query =
-                StoreResponse { user_id, path, key, fingerprint, response, expires_at };
+            let query = StoreResponse { user_id, path, key, fingerprint, response, expires_at };
             self.services.database.ask(query).await?;
         }
         result
     }
 }
 
-impl Drop for Reservation {
+impl Drop for Held {
     fn drop(&mut self) {
         let Some(Key { user_id, path, key }) = self.key.take() else { return };
         let services = self.services.clone();

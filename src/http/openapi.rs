@@ -13,8 +13,11 @@ use utoipa::{
 use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 
 use super::{
-    accounts, body::{reply, with_header}, console, deletions, health, images, jobs,
-    problem::{Problem, answered}, transforms, upload, variants,
+    accounts,
+    body::{reply, with_header},
+    console, deletions, health, images, jobs,
+    problem::{Problem, answered},
+    transforms, upload, variants,
 };
 use crate::domain::error::{Error, Result};
 
@@ -86,9 +89,9 @@ impl Modify for Shared {
 pub static OPENAPI: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(Document::openapi);
 
 pub(super) fn routes() -> BoxedFilter<(Response,)> {
-    let document = warp::path!("openapi.json").and(warp::get()).then(|| answered(document())).boxed();
-    let swagger =
-        warp::path!("swagger").and(warp::get()).then(|| answered(swagger())).boxed();
+    let document =
+        warp::path!("openapi.json").and(warp::get()).then(|| answered(document())).boxed();
+    let swagger = warp::path!("swagger").and(warp::get()).then(|| answered(swagger())).boxed();
     let file = warp::path!("swagger" / String)
         .and(warp::get())
         .then(|file| answered(swagger_file(file)))

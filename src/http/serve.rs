@@ -63,8 +63,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A body whose kind is forgotten; without it the layers' types don't fit hyper's bounds.
 type AnyBody<E> = UnsyncBoxBody<Bytes, E>;
-type Exchange = BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<warp::Error>>, Infallible>;
-type Answer = BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<AnyError>>, Infallible>;
+type Exchange =
+    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<warp::Error>>, Infallible>;
+type Answer =
+    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<AnyError>>, Infallible>;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Binds the listener: to `host`, or else to every address of both families.
@@ -164,9 +166,19 @@ fn with_peer<S, B>(
     service: S,
     peer: SocketAddr,
     begun: Arc<AtomicBool>,
-) -> impl Service<Request<Incoming>, Response = warp::http::Response<B>, Error = Infallible, Future: Send> + Clone
+) -> impl Service<
+    Request<Incoming>,
+    Response = warp::http::Response<B>,
+    Error = Infallible,
+    Future: Send,
+> + Clone
 where
-    S: Service<Request<Incoming>, Response = warp::http::Response<B>, Error = Infallible, Future: Send> + Clone,
+    S: Service<
+            Request<Incoming>,
+            Response = warp::http::Response<B>,
+            Error = Infallible,
+            Future: Send,
+        > + Clone,
 {
     service.map_request(move |mut request: Request<Incoming>| {
         begun.store(true, Ordering::Relaxed);
@@ -243,7 +255,10 @@ async fn handle(routes: BoxedFilter<(Response,)>, request: Request<Incoming>) ->
 
 fn is_foreign_error(response: &Response) -> bool {
     let said = response.extensions().get::<Error>().is_some()
-        || response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/json");
+        || response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value == "application/json");
     response.status().as_u16() >= StatusCode::BAD_REQUEST.as_u16() && !said
 }
 
@@ -274,7 +289,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let listed: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     let allowed = if all { AllowOrigin::any() } else { AllowOrigin::list(listed) };
-    let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let methods =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let sent = [
         header::AUTHORIZATION,
         header::CONTENT_TYPE,

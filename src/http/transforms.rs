@@ -83,7 +83,11 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
     let work = async {
         let image = images::find(&request, user_id, &id).await?;
         let spec = spec.resolved(&source(&image), request.header(header::ACCEPT));
-        if sync { at_once(&request, image, spec).await } else { as_job(&request, &image, &spec).await }
+        if sync {
+            at_once(&request, image, spec).await
+        } else {
+            as_job(&request, &image, &spec).await
+        }
     };
     attempt.settle(&asked, work).await
 }

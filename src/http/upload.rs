@@ -19,10 +19,7 @@ use super::{
     problem::answered,
 };
 use crate::{
-    adapters::{
-        db::variants::VariantsOf,
-        storage::Spooled,
-    },
+    adapters::{db::variants::VariantsOf, storage::Spooled},
     domain::{
         error::{Code, Error, Fault, Result},
         transform::Spec,
@@ -186,12 +183,14 @@ async fn text(mut part: Field<'_>, limit: u64) -> Result<String> {
     while let Some(piece) = part.chunk().await.map_err(|error| refused(error, limit))? {
         if (bytes.len() + piece.len()) as u64 > MAX_FIELD {
             let name = part.name().unwrap_or_default().to_owned();
-            return Err(Error::field(format!("/{name}"), format!("must be at most {MAX_FIELD} bytes")));
+            return Err(Error::field(
+                format!("/{name}"),
+                format!("must be at most {MAX_FIELD} bytes"),
+            ));
         }
         bytes.extend_from_slice(&piece);
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::new(Code::MalformedRequest, "a field is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| Error::new(Code::MalformedRequest, "a field is not UTF-8"))
 }
 
 /// What the client said beside the file, as it said it.
@@ -215,9 +214,9 @@ impl Said {
         let mut faults = Vec::new();
         let under = |name: &str, found: Vec<Fault>| {
             let name = name.to_owned();
-            found.into_iter().map(move |fault| {
-                Fault::new(format!("/{name}{}", fault.pointer), fault.detail)
-            })
+            found
+                .into_iter()
+                .map(move |fault| Fault::new(format!("/{name}{}", fault.pointer), fault.detail))
         };
         let tags = check_tags(tags).unwrap_or_else(|found| {
             faults.extend(under("tags", found));
@@ -250,9 +249,11 @@ fn check_eager(text: Option<&str>) -> Result<Vec<Spec>, Vec<Fault>> {
     for (index, spec) in specs.iter().enumerate() {
         match Spec::parse(spec) {
             Ok(spec) => parsed.push(spec),
-            Err(found) => faults.extend(found.into_iter().map(|fault| {
-                Fault::new(format!("/{index}{}", fault.pointer), fault.detail)
-            })),
+            Err(found) => faults.extend(
+                found
+                    .into_iter()
+                    .map(|fault| Fault::new(format!("/{index}{}", fault.pointer), fault.detail)),
+            ),
         }
     }
     if faults.is_empty() { Ok(parsed) } else { Err(faults) }
@@ -280,8 +281,9 @@ fn refused(error: multer::Error, limit: u64) -> Error {
         multer::Error::StreamSizeExceeded { .. } => too_large(limit),
         multer::Error::StreamReadFailed(inner) => match inner.downcast::<Error>() {
             Ok(error) => *error,
-            Err(inner) => Error::new(Code::MalformedRequest, "the body could not be read")
-                .caused_by(inner),
+            Err(inner) => {
+                Error::new(Code::MalformedRequest, "the body could not be read").caused_by(inner)
+            }
         },
         other => malformed(other),
     }

@@ -37,7 +37,13 @@ impl MemoryCache {
         let weight = |key: &String, entry: &Entry| {
             u32::try_from(key.len() + entry.value.len()).unwrap_or(u32::MAX)
         };
-        Self(future::Cache::builder().max_capacity(capacity).weigher(weight).expire_after(Ttl).build())
+        Self(
+            future::Cache::builder()
+                .max_capacity(capacity)
+                .weigher(weight)
+                .expire_after(Ttl)
+                .build(),
+        )
     }
 
     pub(super) async fn get(&self, key: &str) -> Option<Bytes> {

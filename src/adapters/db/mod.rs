@@ -14,7 +14,7 @@ use sqlx::{
 };
 
 use self::{error::Stop, tx::Tx};
-use super::Query;
+use super::{Query, Resource};
 use crate::{
     config::{Database, DatabaseLocation},
     domain::error::{Error, Result},
@@ -203,6 +203,26 @@ impl Db {
                 Err(stop)
             }
         }
+    }
+}
+
+impl Resource for Db {
+    const WHAT: &'static str = "the database";
+
+    async fn close(&self) {
+        Db::close(self).await;
+    }
+}
+
+/// Whether the database answers.
+pub struct Ping;
+
+impl Query<Db> for Ping {
+    const NAME: &'static str = "database.ping";
+    type Output = ();
+
+    async fn run(self, db: &Db) -> Result<()> {
+        db.ping().await
     }
 }
 
