@@ -118,7 +118,7 @@ suite! {
         the_next_due_time_is_exact;
     deletions:
         an_image_is_deleted_with_its_objects
-        another_accounts_receipt_is_not_found
+        an_unknown_receipt_is_not_found
         a_deletion_is_finished_with_its_last_object
         a_deletion_of_nothing_is_finished
         halves_struck_off_at_once_finish_it

@@ -16,8 +16,9 @@ use ractor::{
     Actor, ActorCell, ActorProcessingErr, ActorRef,
     factory::{
         DiscardHandler, DiscardMode, DiscardReason, DiscardSettings, Factory, FactoryArguments,
-        FactoryMessage, Job, JobOptions, Priority as Lane, PriorityManager, Worker, WorkerBuilder,
-        WorkerId, queues::PriorityQueue, routing::QueuerRouting,
+        FactoryMessage, Job, JobOptions, Worker, WorkerBuilder, WorkerId,
+        queues::{Priority as Lane, PriorityManager, PriorityQueue},
+        routing::QueuerRouting,
     },
 };
 use rayon::ThreadPool;
@@ -63,7 +64,6 @@ impl Lane for Priority {
 }
 
 /// One transformation.
-#[derive(Debug)]
 pub struct Work {
     input: Bytes,
     spec: Arc<Spec>,

@@ -139,7 +139,7 @@ pub async fn change_password(
     let found = services.database.ask(CredentialsById { id: user_id }).await?;
     check(services, found, old).await?;
     let password_hash = services.passwords.hash(new).await?;
-    services.database.ask(ChangePassword { user_id, password_hash, now: now() }).await
+    services.database.ask(ChangePassword { user_id, password_hash }).await
 }
 
 /// Deletes the account with everything in it.

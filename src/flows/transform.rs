@@ -85,7 +85,7 @@ pub async fn transform_now(
 /// Records a variant as ready. If its image has gone meanwhile, its object goes too.
 async fn complete(services: &Services, id: VariantId, made: variant::Made) -> Result<Variant> {
     let key = made.object_key.clone();
-    let query = CompleteVariant { id, made, engine: imaging::ENGINE };
+    let query = CompleteVariant { id, made, engine: imaging::ENGINE, now: now() };
     let completed = services.database.ask(query).await;
     if completed.as_ref().is_err_and(|error| error.code == Code::NotFound) {
         services.storage.ask(DeleteObject { key }).await?;

@@ -111,7 +111,7 @@ pub async fn store(
         .eager
         .iter()
         .map(|spec| {
-            let variant = plan(&image, &spec.resolved(&source(&image), None));
+            let variant = plan(&image, &spec.resolved(source(&image), None));
             let job = job_for(&variant);
             (variant, job)
         })

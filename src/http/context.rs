@@ -1,7 +1,6 @@
 //! What handlers are handed: the services, the settings of HTTP, and the request without its body.
 
 use std::{
-    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -57,10 +56,7 @@ impl Context {
         &self,
     ) -> impl Filter<Extract = (Request,), Error = warp::Rejection> + Clone + use<> {
         let context = self.clone();
-        let query = warp::query::raw()
-            .or(warp::any().map(String::new))
-            .unify()
-            .map_err(|never: Infallible| match never {});
+        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         warp::any()
             .map(move || context.clone())
             .and(warp::path::full())

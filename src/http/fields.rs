@@ -105,11 +105,6 @@ impl Fields {
         self.faults.extend(faults.into_iter().map(under));
     }
 
-    /// What was not read, as a value of its own: for bodies that are mostly a spec.
-    pub fn rest(&mut self) -> Value {
-        Value::Object(std::mem::take(&mut self.values).into_iter().collect())
-    }
-
     /// All has been read.
     ///
     /// # Errors

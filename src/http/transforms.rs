@@ -82,7 +82,7 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
     let asked = json!({ "sync": sync, "spec": spec.canonical() });
     let work = async {
         let image = images::find(&request, user_id, &id).await?;
-        let spec = spec.resolved(&source(&image), request.header(header::ACCEPT));
+        let spec = spec.resolved(source(&image), request.header(header::ACCEPT));
         if sync {
             at_once(&request, image, spec).await
         } else {

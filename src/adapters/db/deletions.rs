@@ -99,11 +99,9 @@ struct DeletionRow {
     finished_at: Option<DateTime<Utc>>,
 }
 
-/// How far a deletion has come.
+/// How far a deletion has come. The receipt alone opens it: the account may be what was deleted.
 #[derive(Debug, Clone)]
 pub struct DeletionById {
-    /// The account.
-    pub user_id: UserId,
     /// The receipt.
     pub id: DeletionId,
 }
@@ -118,8 +116,8 @@ impl Transaction for DeletionById {
             .fetch_optional(
                 "SELECT id, objects, created_at, finished_at,
                         (SELECT count(*) FROM deletion_objects WHERE deletion_id = $1) AS remaining
-                 FROM deletions WHERE id = $1 AND user_id = $2",
-                binds![self.id, self.user_id],
+                 FROM deletions WHERE id = $1",
+                binds![self.id],
             )
             .await?;
         let row = row.ok_or_else(|| Error::not_found("deletion"))?;
