@@ -44,7 +44,7 @@ pub struct Sandbox {
 /// What there is to clean up. Fields are dropped in order: the pooler before the database.
 enum Resource {
     File { _directory: tempfile::TempDir },
-    Server { pooler: Option<Pooler>, schema: Schema },
+    Server { pooler: Option<Box<Pooler>>, schema: Schema },
 }
 
 impl Sandbox {
@@ -68,7 +68,7 @@ impl Sandbox {
         let pooler = Pooler::start(&schema);
         let location = DatabaseLocation::Postgres(String::from(pooler.url.clone()).into());
         let settings = settings(location, Some(schema.url.clone()));
-        Self::open(settings, Resource::Server { pooler: Some(pooler), schema }).await
+        Self::open(settings, Resource::Server { pooler: Some(Box::new(pooler)), schema }).await
     }
 
     async fn open(settings: Database, resource: Resource) -> Self {
@@ -121,7 +121,7 @@ impl Sandbox {
             }
             Resource::Server { pooler, .. } => {
                 let schema = Schema::create().await;
-                let pooler = pooler.as_ref().map(|_| Pooler::start(&schema));
+                let pooler = pooler.as_ref().map(|_| Box::new(Pooler::start(&schema)));
                 let url = pooler.as_ref().map_or(&schema.url, |pooler| &pooler.url).clone();
                 let direct = pooler.is_some().then(|| schema.url.clone());
                 let resource = Resource::Server { pooler, schema };
