@@ -124,7 +124,7 @@ CREATE UNIQUE INDEX jobs_unfinished ON jobs (variant_id) WHERE status IN ('queue
 CREATE INDEX jobs_queued ON jobs (run_at, id) WHERE status = 'queued';
 CREATE INDEX jobs_running ON jobs (lease_until, id) WHERE status = 'running';
 CREATE INDEX jobs_variant ON jobs (variant_id, id);
-CREATE INDEX jobs_image ON jobs (image_id, id);
+CREATE INDEX jobs_image ON jobs (image_id, user_id, id);
 CREATE INDEX jobs_user ON jobs (user_id, id);
 CREATE INDEX jobs_user_status ON jobs (user_id, status, id);
 

@@ -116,7 +116,7 @@ pub async fn lists_filter_and_page(sandbox: &Sandbox) {
     assert_eq!(cancelled.image_id, first.id);
     let status = Some(JobStatus::Cancelled);
     let by_status = ListJobs { status, ..list.clone() };
-    assert_eq!(sandbox.get(by_status).await, [cancelled.clone()]);
+    assert_eq!(sandbox.get(by_status).await, std::slice::from_ref(&cancelled));
     assert_eq!(sandbox.get(ListJobs { status, ..of_image }).await, [cancelled]);
     let of_second = ListJobs { status, image_id: Some(second.id), ..list.clone() };
     assert_eq!(sandbox.get(of_second).await, []);

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -27,6 +28,7 @@ use darkroom::{
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
+use tokio::sync::Mutex;
 use url::Url;
 
 /// The engine that test variants are for.
@@ -42,7 +44,7 @@ pub struct Sandbox {
 /// What there is to clean up. Fields are dropped in order: the pooler before the database.
 enum Resource {
     File { _directory: tempfile::TempDir },
-    Server { _pooler: Option<Pooler>, database: Server },
+    Server { pooler: Option<Box<Pooler>>, schema: Schema },
 }
 
 impl Sandbox {
@@ -55,18 +57,18 @@ impl Sandbox {
     }
 
     pub async fn postgres() -> Self {
-        let database = Server::create().await;
+        let schema = Schema::create().await;
         let settings =
-            settings(DatabaseLocation::Postgres(String::from(database.url.clone()).into()), None);
-        Self::open(settings, Resource::Server { _pooler: None, database }).await
+            settings(DatabaseLocation::Postgres(String::from(schema.url.clone()).into()), None);
+        Self::open(settings, Resource::Server { pooler: None, schema }).await
     }
 
     pub async fn pooled() -> Self {
-        let database = Server::create().await;
-        let pooler = Pooler::start(&database.url);
+        let schema = Schema::create().await;
+        let pooler = Pooler::start(&schema);
         let location = DatabaseLocation::Postgres(String::from(pooler.url.clone()).into());
-        let settings = settings(location, Some(database.url.clone()));
-        Self::open(settings, Resource::Server { _pooler: Some(pooler), database }).await
+        let settings = settings(location, Some(schema.url.clone()));
+        Self::open(settings, Resource::Server { pooler: Some(Box::new(pooler)), schema }).await
     }
 
     async fn open(settings: Database, resource: Resource) -> Self {
@@ -117,12 +119,12 @@ impl Sandbox {
                 let path = directory.path().join("darkroom.db");
                 (DatabaseLocation::Sqlite(path), None, Resource::File { _directory: directory })
             }
-            Resource::Server { _pooler, .. } => {
-                let database = Server::create().await;
-                let pooler = _pooler.as_ref().map(|_| Pooler::start(&database.url));
-                let url = pooler.as_ref().map_or(&database.url, |pooler| &pooler.url).clone();
-                let direct = pooler.is_some().then(|| database.url.clone());
-                let resource = Resource::Server { _pooler: pooler, database };
+            Resource::Server { pooler, .. } => {
+                let schema = Schema::create().await;
+                let pooler = pooler.as_ref().map(|_| Box::new(Pooler::start(&schema)));
+                let url = pooler.as_ref().map_or(&schema.url, |pooler| &pooler.url).clone();
+                let direct = pooler.is_some().then(|| schema.url.clone());
+                let resource = Resource::Server { pooler, schema };
                 (DatabaseLocation::Postgres(String::from(url).into()), direct, resource)
             }
         };
@@ -143,10 +145,8 @@ impl Sandbox {
                 connection.close().await.unwrap();
             }
             DatabaseLocation::Postgres(_) => {
-                let Resource::Server { database, .. } = &self.resource else { unreachable!() };
-                let mut connection = database.options().connect().await.unwrap();
-                connection.execute(AssertSqlSafe(sql)).await.unwrap();
-                connection.close().await.unwrap();
+                let Resource::Server { schema, .. } = &self.resource else { unreachable!() };
+                execute(&schema.url, sql).await;
             }
         }
     }
@@ -163,40 +163,32 @@ fn settings(location: DatabaseLocation, migrate_url: Option<Url>) -> Database {
     }
 }
 
-/// A database on the server of `TEST_DATABASE_URL`.
+/// A database on the server of `TEST_DATABASE_URL`, for all tests that run at a time: making one takes
+/// longer than most tests. The last of them takes it away.
 struct Server {
-    url: Url,
     admin: Url,
     name: String,
 }
 
+static SERVER: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
+
 impl Server {
-    async fn create() -> Self {
+    async fn shared() -> Arc<Self> {
+        let mut shared = SERVER.lock().await;
+        if let Some(server) = shared.upgrade() {
+            return server;
+        }
         let admin = std::env::var("TEST_DATABASE_URL")
-            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+            // Without TLS, which costs an unoptimised build a tenth of a second each time.
+            .unwrap_or_else(|_| {
+                "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable".to_owned()
+            });
         let admin = Url::parse(&admin).expect("TEST_DATABASE_URL is no URL");
         let name = format!("darkroom_test_{}", uuid::Uuid::now_v7().simple());
-        let mut url = admin.clone();
-        url.set_path(&name);
-        let server = Self { url, admin, name };
-        server.administer("CREATE DATABASE").await;
+        let server = Arc::new(Self { admin, name });
+        execute(&server.admin, &format!("CREATE DATABASE {}", server.name)).await;
+        *shared = Arc::downgrade(&server);
         server
-    }
-
-    fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::from_url(&self.url).unwrap()
-    }
-
-    async fn administer(&self, verb: &str) {
-        let options = PgConnectOptions::from_url(&self.admin).unwrap();
-        let mut connection = options
-            .connect()
-            .await
-            .expect("the database tests need a Postgres: start one, or set TEST_DATABASE_URL");
-        let force = if verb.starts_with("DROP") { " WITH (FORCE)" } else { "" };
-        let sql = format!("{verb} {}{force}", self.name);
-        connection.execute(AssertSqlSafe(sql)).await.unwrap();
-        connection.close().await.unwrap();
     }
 }
 
@@ -206,9 +198,38 @@ impl Drop for Server {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.unwrap().block_on(self.administer("DROP DATABASE IF EXISTS"));
+                let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+                runtime.unwrap().block_on(execute(&self.admin, &sql));
             });
         });
+    }
+}
+
+async fn execute(url: &Url, sql: &str) {
+    let options = PgConnectOptions::from_url(url).unwrap();
+    let connection = options.connect().await;
+    let mut connection = connection
+        .expect("the database tests need a Postgres: start one, or set TEST_DATABASE_URL");
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// A schema of one's own in that database: as good as a database.
+struct Schema {
+    url: Url,
+    name: String,
+    _server: Arc<Server>,
+}
+
+impl Schema {
+    async fn create() -> Self {
+        let server = Server::shared().await;
+        let name = format!("sandbox_{}", uuid::Uuid::now_v7().simple());
+        let mut url = server.admin.clone();
+        url.set_path(&server.name);
+        execute(&url, &format!("CREATE SCHEMA {name}")).await;
+        url.query_pairs_mut().append_pair("options", &format!("-csearch_path={name}"));
+        Self { url, name, _server: server }
     }
 }
 
@@ -220,20 +241,21 @@ struct Pooler {
 }
 
 impl Pooler {
-    fn start(database: &Url) -> Self {
+    fn start(schema: &Schema) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = PgConnectOptions::from_url(database).unwrap();
+        let server = PgConnectOptions::from_url(&schema.url).unwrap();
         let password =
-            database.password().map(|word| format!(" password={word}")).unwrap_or_default();
+            schema.url.password().map(|word| format!(" password={word}")).unwrap_or_default();
         let config = format!(
-            "[databases]\n* = host={} port={} user={}{password}\n\
+            "[databases]\n* = host={} port={} user={}{password} connect_query='SET search_path TO {}'\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
              auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\n\
              max_client_conn = 200\nlog_connections = 0\nlog_disconnections = 0\nlog_stats = 0\n",
             server.get_host(),
             server.get_port(),
             server.get_username(),
+            schema.name,
         );
         let path: PathBuf = directory.path().join("pgbouncer.ini");
         std::fs::write(&path, config).unwrap();
@@ -264,7 +286,7 @@ impl Pooler {
         }
         // It must never wait for somebody to read its log.
         std::thread::spawn(move || log.map_while(std::io::Result::ok).for_each(drop));
-        let mut url = database.clone();
+        let mut url = schema.url.clone();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(port)).unwrap();
         url.set_query(Some("sslmode=disable&default_query_exec_mode=simple_protocol"));

@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn a_url_that_cannot_be_read_is_not_repeated() {
-        let errors = ["postgres://u:hunter2@h:port/d", "postgres://u:hunter2@h/d?sslmode=hunter2x"]
-            .map(|url| Server::parse(&url.into()).err().unwrap());
-        assert!(!format!("{:?}", errors[0]).contains("hunter2"), "{:?}", errors[0]);
+        let error = Server::parse(&"postgres://u:hunter2@h:port/d".into()).err().unwrap();
+        assert!(error.cause.is_some());
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
 }

@@ -399,18 +399,15 @@ impl Transaction for DeleteVariant {
     type Output = Vec<String>;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Vec<String>, Stop> {
+        let lock = tx.dialect().for_update;
+        let sql = format!("SELECT id FROM variants WHERE id = $1 AND user_id = $2 {lock}");
+        let row: Option<(Uuid,)> =
+            tx.fetch_optional(AssertSqlSafe(sql), binds![self.id, self.user_id]).await?;
+        row.ok_or_else(|| Error::not_found("variant"))?;
         let scope = Scope::Variant(self.id);
         let (_, keys) =
             deletions::record(tx, self.user_id, self.deletion_id, scope, self.now).await?;
-        let deleted = tx
-            .execute(
-                "DELETE FROM variants WHERE id = $1 AND user_id = $2",
-                binds![self.id, self.user_id],
-            )
-            .await?;
-        if deleted == 0 {
-            return Err(Error::not_found("variant").into());
-        }
+        tx.execute("DELETE FROM variants WHERE id = $1", binds![self.id]).await?;
         Ok(keys)
     }
 }

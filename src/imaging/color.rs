@@ -1,0 +1,134 @@
+//! Colour profiles: whatever a file is in becomes sRGB.
+
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+
+/// Rows of a large picture are converted in pieces of this many pixels, so that little more than the picture is held.
+const PIECE: usize = 4096;
+
+/// Converts RGBA pixels from the profile `icc` to sRGB. A profile that can't be understood is ignored, as viewers do:
+/// the pixels are then taken for sRGB.
+pub(super) fn to_srgb(pixels: &mut [u8], icc: &[u8]) {
+    let Ok(profile) = ColorProfile::new_from_slice(icc) else { return };
+    match profile.color_space {
+        DataColorSpace::Rgb => convert(&profile, Layout::Rgba, pixels, |source, pixels| {
+            source.extend_from_slice(pixels);
+        }),
+        DataColorSpace::Gray => convert(&profile, Layout::GrayAlpha, pixels, |source, pixels| {
+            let pixels = pixels.as_chunks::<4>().0;
+            source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
+        }),
+        _ => {}
+    }
+}
+
+/// Converts pixels in place; `gather` lays a piece of them out as the profile wants it.
+fn convert(
+    profile: &ColorProfile,
+    layout: Layout,
+    pixels: &mut [u8],
+    gather: impl Fn(&mut Vec<u8>, &[u8]),
+) {
+    let srgb = ColorProfile::new_srgb();
+    let options = TransformOptions::default();
+    let Ok(transform) = profile.create_transform_8bit(layout, &srgb, Layout::Rgba, options) else {
+        return;
+    };
+    let mut source = Vec::new();
+    for piece in pixels.chunks_mut(PIECE * 4) {
+        source.clear();
+        gather(&mut source, piece);
+        if transform.transform(&source, piece).is_err() {
+            return;
+        }
+    }
+}
+
+/// Ink on paper to RGBA in place: four inks a pixel, 255 is full ink. Without a profile, or with one that is not for
+/// inks, each ink takes away its share of the light.
+pub(super) fn inks_to_srgb(pixels: &mut [u8], icc: Option<&[u8]>) {
+    let profile = icc
+        .and_then(|icc| ColorProfile::new_from_slice(icc).ok())
+        .filter(|profile| profile.color_space == DataColorSpace::Cmyk);
+    let srgb = ColorProfile::new_srgb();
+    let transform = profile.and_then(|profile| {
+        let options = TransformOptions::default();
+        profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options).ok()
+    });
+    let Some(transform) = transform else {
+        for pixel in pixels.as_chunks_mut::<4>().0 {
+            let [cyan, magenta, yellow, black] = *pixel;
+            *pixel = [light(cyan, black), light(magenta, black), light(yellow, black), 255];
+        }
+        return;
+    };
+    let mut colors = Vec::new();
+    for piece in pixels.chunks_mut(PIECE * 4) {
+        colors.resize(piece.len() / 4 * 3, 0);
+        if transform.transform(piece, &mut colors).is_err() {
+            return;
+        }
+        let colors = colors.as_chunks::<3>().0;
+        for (pixel, [red, green, blue]) in piece.as_chunks_mut::<4>().0.iter_mut().zip(colors) {
+            *pixel = [*red, *green, *blue, 255];
+        }
+    }
+}
+
+/// The light that an ink and black leave.
+fn light(ink: u8, black: u8) -> u8 {
+    let light = u32::from(255 - ink) * u32::from(255 - black);
+    u8::try_from((light + 127) / 255).unwrap_or(255)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn display_p3_is_converted() {
+        let p3 = ColorProfile::new_display_p3().encode().unwrap();
+        // P3's (234, 51, 35) is as near as sRGB's pure red comes.
+        let mut pixels = [234, 51, 35, 128, 128, 128, 128, 255];
+        to_srgb(&mut pixels, &p3);
+        let [red, green, blue, alpha, grey @ ..] = pixels;
+        assert!(red >= 254 && green <= 3 && blue <= 3 && alpha == 128, "{pixels:?}");
+        assert!(grey.into_iter().take(3).all(|channel| channel.abs_diff(128) <= 1), "{grey:?}");
+    }
+
+    #[test]
+    fn grey_profiles_are_converted() {
+        let linear = ColorProfile::new_gray_with_gamma(1.0).encode().unwrap();
+        let mut pixels = [55, 55, 55, 9];
+        to_srgb(&mut pixels, &linear);
+        // 55/255 of the light is 128 in sRGB.
+        let [red, green, blue, alpha] = pixels;
+        assert!(
+            red.abs_diff(128) <= 1 && red == green && green == blue && alpha == 9,
+            "{pixels:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_profile_changes_nothing() {
+        for icc in [b"".as_slice(), b"nonsense", &[0; 200]] {
+            let mut pixels = [1, 2, 3, 4];
+            to_srgb(&mut pixels, icc);
+            assert_eq!(pixels, [1, 2, 3, 4]);
+        }
+    }
+
+    #[test]
+    fn inks_without_a_profile_take_light_away() {
+        let mut pixels = [0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0, 128];
+        inks_to_srgb(&mut pixels, None);
+        let expected = [
+            [255, 255, 255, 255],
+            [0, 255, 255, 255],
+            [255, 0, 0, 255],
+            [0, 0, 0, 255],
+            [127, 127, 127, 255],
+        ];
+        assert_eq!(pixels.as_chunks::<4>().0, expected);
+    }
+}

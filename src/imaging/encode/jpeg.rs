@@ -1,0 +1,55 @@
+//! JPEG, by the jpeg-encoder crate: the `image` crate's own encoder has no optimised Huffman tables, which make files about
+//! five percent smaller, and no progressive mode.
+
+use image::RgbaImage;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+use super::{refused, without_alpha};
+use crate::{
+    domain::{color::Color, error::Result, format::Format, transform::Spec},
+    imaging::picture::Picture,
+};
+
+/// From this quality on, colour keeps its full resolution.
+const FULL_COLOR: u8 = 90;
+
+pub(super) fn encode(picture: &Picture, spec: &Spec) -> Result<Vec<u8>> {
+    let (width, height) = picture.size();
+    let too_large = |cause| refused(Format::Jpeg, cause);
+    let (Ok(across), Ok(down)) = (u16::try_from(width), u16::try_from(height)) else {
+        return Err(too_large("more than 65535 pixels a side".to_owned()));
+    };
+    let pixels = &picture.first.pixels;
+    let colors =
+        if picture.has_alpha { flatten(pixels, spec.background) } else { without_alpha(pixels) };
+    let quality = spec.quality(Format::Jpeg);
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, quality);
+    encoder.set_sampling_factor(if quality < FULL_COLOR {
+        SamplingFactor::F_2_2
+    } else {
+        SamplingFactor::F_1_1
+    });
+    encoder.set_optimized_huffman_tables(true);
+    encoder.set_progressive(spec.progressive);
+    encoder
+        .encode(&colors, across, down, ColorType::Rgb)
+        .map_err(|cause| too_large(cause.to_string()))?;
+    Ok(bytes)
+}
+
+/// The colours of a picture laid on `background`, which is itself laid on white.
+fn flatten(pixels: &RgbaImage, background: Color) -> Vec<u8> {
+    let [beneath @ .., _] = background.over_white().channels();
+    let blend = |channel: u8, beneath: u8, alpha: u8| {
+        let (alpha, channel) = (u32::from(alpha), u32::from(channel));
+        let sum = channel * alpha + u32::from(beneath) * (255 - alpha);
+        u8::try_from((sum + 127) / 255).unwrap_or(255)
+    };
+    let flat = pixels.pixels().flat_map(|pixel| {
+        let [red, green, blue, alpha] = pixel.0;
+        let [r, g, b] = beneath;
+        [blend(red, r, alpha), blend(green, g, alpha), blend(blue, b, alpha)]
+    });
+    flat.collect()
+}

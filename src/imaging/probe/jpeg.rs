@@ -1,0 +1,93 @@
+//! JPEG: the segments before the first scan.
+
+use std::io::{BufRead, Cursor, Seek};
+
+use super::{Header, Reader, corrupt, exif};
+use crate::domain::error::{Code, Error, Result};
+
+const START_OF_IMAGE: u8 = 0xd8;
+const END_OF_IMAGE: u8 = 0xd9;
+const START_OF_SCAN: u8 = 0xda;
+const APP1: u8 = 0xe1;
+const APP14: u8 = 0xee;
+
+/// Kept of one segment at most; they are no longer than this.
+type Segment = Vec<u8>;
+
+pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
+    let mut size = None;
+    let mut orientation = 1;
+    walk(reader, |marker, segment| {
+        match marker {
+            // Baseline, extended and progressive, all by Huffman.
+            0xc0..=0xc2 => size = Some(frame(&segment)?),
+            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                return Err(unsupported("lossless, hierarchical and arithmetic JPEG are not read"));
+            }
+            APP1 if orientation == 1 && segment.starts_with(b"Exif\0\0") => {
+                orientation = exif::orientation(segment);
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    let (width, height) = size.ok_or_else(|| corrupt("the JPEG has no frame header"))?;
+    Ok(Header { width, height, frames: 1, has_alpha: false, orientation })
+}
+
+/// Whether Adobe's software wrote the file; it writes CMYK inverted.
+pub(in crate::imaging) fn has_adobe_marker(input: &[u8]) -> bool {
+    let mut found = false;
+    let walked = Reader::new(Cursor::new(input)).and_then(|mut reader| {
+        walk(&mut reader, |marker, segment| {
+            found |= marker == APP14 && segment.starts_with(b"Adobe");
+            Ok(())
+        })
+    });
+    walked.is_ok() && found
+}
+
+/// Shows every segment before the first scan.
+fn walk(
+    reader: &mut Reader<impl BufRead + Seek>,
+    mut visit: impl FnMut(u8, Segment) -> Result<()>,
+) -> Result<()> {
+    reader.skip(2)?;
+    loop {
+        // Any number of 0xff may stand before a marker.
+        let mut marker = reader.u8()?;
+        if marker != 0xff {
+            return Err(corrupt("the JPEG has bytes between its segments"));
+        }
+        while marker == 0xff {
+            marker = reader.u8()?;
+        }
+        match marker {
+            START_OF_IMAGE | 0x01 | 0xd0..=0xd7 => continue,
+            0x00 | END_OF_IMAGE => return Err(corrupt("the JPEG has no scan")),
+            _ => {}
+        }
+        let length = reader.u16_be()?.checked_sub(2);
+        let length = length.ok_or_else(|| corrupt("the JPEG has a broken segment"))?;
+        let segment = reader.bytes(length.into())?;
+        if marker == START_OF_SCAN {
+            return Ok(());
+        }
+        visit(marker, segment)?;
+    }
+}
+
+/// Width and height out of a frame header.
+fn frame(segment: &[u8]) -> Result<(u32, u32)> {
+    let [precision, h1, h0, w1, w0, ..] = *segment else {
+        return Err(corrupt("the JPEG has a broken frame header"));
+    };
+    if precision != 8 {
+        return Err(unsupported(&format!("JPEG of {precision} bits a channel is not read")));
+    }
+    Ok((u16::from_be_bytes([w1, w0]).into(), u16::from_be_bytes([h1, h0]).into()))
+}
+
+fn unsupported(detail: &str) -> Error {
+    Error::new(Code::UnsupportedMediaType, detail)
+}

@@ -1,0 +1,131 @@
+//! What a file is, by its headers alone: no pixel is decoded, and memory does not grow with the file.
+
+mod exif;
+mod gif;
+mod jpeg;
+mod other;
+mod png;
+mod reader;
+mod webp;
+
+use std::io::{BufRead, Seek};
+
+pub(super) use self::jpeg::has_adobe_marker;
+use self::reader::Reader;
+use super::plan;
+use crate::domain::{
+    error::{Code, Error, Result},
+    format::Format,
+    limits::Limits,
+};
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// The format, decided by the bytes.
+    pub format: Format,
+    /// Pixels across, as displayed.
+    pub width: u32,
+    /// Pixels down, as displayed.
+    pub height: u32,
+    /// Frames; 1 for a still picture.
+    pub frames: u32,
+    /// Whether any pixel may be transparent.
+    pub has_alpha: bool,
+    /// The EXIF orientation, 1 to 8.
+    pub orientation: u8,
+}
+
+/// What the headers say, before orientation.
+struct Header {
+    width: u32,
+    height: u32,
+    frames: u32,
+    has_alpha: bool,
+    orientation: u8,
+}
+
+/// Reads what `reader` holds as far as needed to say what it is, and refuses what is no picture, ends too early or passes
+/// a limit.
+pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
+    let mut reader = Reader::new(reader)?;
+    let format = recognise(&mut reader)?;
+    let header = match format {
+        Format::Jpeg => jpeg::read(&mut reader)?,
+        Format::Png => png::read(&mut reader, limits)?,
+        Format::Gif => gif::read(&mut reader, limits)?,
+        Format::Webp => webp::read(&mut reader, limits)?,
+        _ => other::read(&mut reader, format)?,
+    };
+    let orientation = if (1..=8).contains(&header.orientation) { header.orientation } else { 1 };
+    let (width, height) =
+        if orientation > 4 { (header.height, header.width) } else { (header.width, header.height) };
+    if width == 0 || height == 0 {
+        return Err(corrupt("the picture has no pixels"));
+    }
+    check_frames(header.frames, limits)?;
+    plan::within(limits, (width, height), header.frames)
+        .map_err(|problem| Error::new(Code::ImageTooLarge, format!("the picture has {problem}")))?;
+    let Header { frames, has_alpha, .. } = header;
+    Ok(Probe { format, width, height, frames, has_alpha, orientation })
+}
+
+/// The format, by the first bytes.
+fn recognise(reader: &mut Reader<impl BufRead + Seek>) -> Result<Format> {
+    let start = reader.peek(18)?;
+    Ok(match start.as_slice() {
+        [0xff, 0xd8, 0xff, ..] => Format::Jpeg,
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Format::Png,
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Format::Gif,
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Format::Webp,
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Format::Tiff,
+        [b'B', b'M', ..] if start.len() == 18 => Format::Bmp,
+        [b'q', b'o', b'i', b'f', ..] => Format::Qoi,
+        [0, 0, 1, 0, count, 0, ..] if *count > 0 => Format::Ico,
+        [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Format::Pnm,
+        start if is_tga(start) => Format::Tga,
+        _ => {
+            let detail = "the bytes are no picture of a format that is read here";
+            return Err(Error::new(Code::UnsupportedMediaType, detail));
+        }
+    })
+}
+
+/// TGA has no magic number; only a header that makes sense in every field is taken for one. Text never does: its second
+/// byte would have to be 0 or 1.
+fn is_tga(start: &[u8]) -> bool {
+    let [_, map, kind, map_start @ .., depth, descriptor] = start else { return false };
+    let [_, _, map_length @ .., _, _, _, _, width_low, width_high, height_low, height_high] =
+        map_start
+    else {
+        return false;
+    };
+    let [length_low, length_high, entry] = map_length else { return false };
+    let has_map =
+        *map == 1 && (*length_low, *length_high) != (0, 0) && matches!(entry, 15 | 16 | 24 | 32);
+    let has_size = (*width_low, *width_high) != (0, 0) && (*height_low, *height_high) != (0, 0);
+    let makes_sense = match kind {
+        1 | 9 => has_map && *depth == 8,
+        2 | 10 => *map == 0 && matches!(depth, 15 | 16 | 24 | 32),
+        3 | 11 => *map == 0 && matches!(depth, 8 | 16),
+        _ => false,
+    };
+    makes_sense && has_size && descriptor & 0xc0 == 0
+}
+
+/// Refuses animations that are too long.
+fn check_frames(frames: u32, limits: &Limits) -> Result<()> {
+    if frames > limits.frames {
+        let detail = format!("the animation has more than {} frames", limits.frames);
+        return Err(Error::new(Code::TooManyFrames, detail));
+    }
+    Ok(())
+}
+
+/// `image_corrupt`.
+pub(super) fn corrupt(detail: impl Into<String>) -> Error {
+    Error::new(Code::ImageCorrupt, detail)
+}
+
+#[cfg(test)]
+mod tests;

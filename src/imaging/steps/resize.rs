@@ -1,0 +1,138 @@
+//! Another size: Lanczos3 on premultiplied alpha, with the cut that `cover` makes done in the same pass.
+
+use fast_image_resize::{
+    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef,
+};
+use image::{Rgba, RgbaImage, imageops};
+
+use super::Size;
+use crate::domain::{
+    error::{Error, Result},
+    transform::{Fit, Length, Resize},
+};
+
+/// Which part of the source becomes which part of the result.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Layout {
+    /// Left, top, width and height of the part of the source, to fractions of a pixel.
+    pub source: [f64; 4],
+    /// The size that it gets.
+    pub picture: Size,
+    /// The size of the result.
+    pub canvas: Size,
+    /// Where on the result the picture is put.
+    pub offset: (u32, u32),
+}
+
+/// What `resize` makes of a picture of size `from`.
+pub(super) fn layout(resize: &Resize, from: Size) -> Layout {
+    let (width, height) = (f64::from(from.0), f64::from(from.1));
+    let whole = [0.0, 0.0, width, height];
+    let plain = |size| Layout { source: whole, picture: size, canvas: size, offset: (0, 0) };
+    let most = if resize.enlarge { f64::INFINITY } else { 1.0 };
+    let scaled = |scale: f64| (pixels(width * scale), pixels(height * scale));
+
+    let across = resize.width.map(|side| length(side, width) * resize.dpr);
+    let down = resize.height.map(|side| length(side, height) * resize.dpr);
+    let (across, down) = match (across, down, resize.aspect) {
+        (Some(across), Some(down), _) => (across, down),
+        (Some(across), None, Some(aspect)) => (across, across / aspect),
+        (None, Some(down), Some(aspect)) => (down * aspect, down),
+        // One side alone keeps the ratio. The side that was given comes out exact.
+        (Some(across), None, None) if across <= width * most => {
+            return plain((pixels(across), pixels(height * across / width)));
+        }
+        (None, Some(down), None) if down <= height * most => {
+            return plain((pixels(width * down / height), pixels(down)));
+        }
+        _ => return plain(from),
+    };
+    let target = (pixels(across), pixels(down));
+    let (across, down) = (f64::from(target.0), f64::from(target.1));
+    let (by_width, by_height) = (across / width, down / height);
+    match resize.fit {
+        Fit::Fill => {
+            plain((pixels(width * by_width.min(most)), pixels(height * by_height.min(most))))
+        }
+        Fit::Inside => plain(scaled(by_width.min(by_height).min(most))),
+        Fit::Outside => plain(scaled(by_width.max(by_height).min(most))),
+        Fit::Contain => {
+            let (inner_width, inner_height) = scaled(by_width.min(by_height).min(most));
+            let picture = (inner_width.min(target.0), inner_height.min(target.1));
+            let offset = (
+                share(target.0 - picture.0, resize.gravity.x),
+                share(target.1 - picture.1, resize.gravity.y),
+            );
+            Layout { source: whole, picture, canvas: target, offset }
+        }
+        Fit::Cover => {
+            let scale = by_width.max(by_height).min(most);
+            let (cut_width, cut_height) = ((across / scale).min(width), (down / scale).min(height));
+            let source = [
+                around(resize.gravity.x, cut_width, width),
+                around(resize.gravity.y, cut_height, height),
+                cut_width,
+                cut_height,
+            ];
+            let size = (pixels(cut_width * scale), pixels(cut_height * scale));
+            Layout { source, ..plain(size) }
+        }
+    }
+}
+
+/// Where a part of length `part` begins that has the point `at` in its middle, as far as the whole allows.
+pub(super) fn around(at: f64, part: f64, whole: f64) -> f64 {
+    (at * whole - part / 2.0).min(whole - part).max(0.0)
+}
+
+fn length(side: Length, whole: f64) -> f64 {
+    match side {
+        Length::Pixels(pixels) => pixels.into(),
+        Length::Fraction(fraction) => fraction * whole,
+    }
+}
+
+/// A length as whole pixels, at least one.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates; the limits refuse the rest.
+fn pixels(length: f64) -> u32 {
+    (length.round() as u32).max(1)
+}
+
+/// The part of `space` that comes first.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Between 0 and `space`.
+fn share(space: u32, fraction: f64) -> u32 {
+    (f64::from(space) * fraction).round() as u32
+}
+
+/// Gives `frame` another size.
+pub(super) fn resize(frame: RgbaImage, resize: &Resize, has_alpha: bool) -> Result<RgbaImage> {
+    let size = frame.dimensions();
+    let layout = layout(resize, size);
+    let [left, top, width, height] = layout.source;
+    let is_whole = [left, top, width, height] == [0.0, 0.0, size.0.into(), size.1.into()];
+    let picture = if is_whole && layout.picture == size {
+        frame
+    } else {
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+            .crop(left, top, width, height)
+            .use_alpha(has_alpha);
+        let source =
+            ImageRef::new(size.0, size.1, &frame, PixelType::U8x4).map_err(Error::internal)?;
+        let mut target = Image::new(layout.picture.0, layout.picture.1, PixelType::U8x4);
+        Resizer::new().resize(&source, &mut target, &options).map_err(Error::internal)?;
+        RgbaImage::from_raw(layout.picture.0, layout.picture.1, target.into_vec()).ok_or_else(
+            || Error::internal("the resized picture has another size than was asked for"),
+        )?
+    };
+    if layout.picture == layout.canvas {
+        return Ok(picture);
+    }
+    let (width, height) = layout.canvas;
+    let mut canvas = RgbaImage::from_pixel(width, height, Rgba(resize.background.channels()));
+    imageops::overlay(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
+    Ok(canvas)
+}
+
+#[cfg(test)]
+mod tests;
