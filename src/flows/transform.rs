@@ -9,16 +9,17 @@ use super::Services;
 use crate::{
     actors::{consumer::backoff, transformer::Priority},
     adapters::{
+        Resource,
         db::{
             images::ImageById,
             now,
-            variants::{CompleteVariant, FailVariant, ReserveVariant},
+            variants::{CompleteVariant, FailVariant, ReserveVariant, VariantBySpec},
         },
-        storage::{DeleteObject, GetObject, PutObject, hex},
+        storage::{DeleteObject, GetObject, PutObject, Storage, hex},
     },
     domain::{
         error::{Code, Error, Result},
-        ids::{UserId, VariantId},
+        ids::VariantId,
         image::Image,
         job::{Cancel, Job, Outcome, Runner},
         transform::{Source, Spec},
@@ -60,7 +61,11 @@ pub async fn transform_now(
     image: Image,
     spec: Spec,
 ) -> Result<(Variant, bool)> {
-    let variant = services.database.ask(ReserveVariant { variant: plan(&image, &spec) }).await?;
+    let plan = plan(&image, &spec);
+    if let Some(ready) = look_up(services, &plan).await? {
+        return Ok((ready, true));
+    }
+    let variant = services.database.ask(ReserveVariant { variant: plan }).await?;
     if variant.status == VariantStatus::Ready {
         return Ok((variant, true));
     }
@@ -80,6 +85,17 @@ pub async fn transform_now(
             }
         }
     }
+}
+
+/// The variant, if it was made before by this engine. Looking is cheaper than reserving, which
+/// writes.
+async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>> {
+    let Variant { user_id, image_id, .. } = *plan;
+    let query = VariantBySpec { user_id, image_id, spec_hash: plan.spec_hash.clone() };
+    let found = services.database.ask(query).await?;
+    Ok(found.filter(|variant| {
+        variant.status == VariantStatus::Ready && variant.engine >= imaging::ENGINE
+    }))
 }
 
 /// Records a variant as ready. If its image has gone meanwhile, its object goes too.
@@ -106,7 +122,11 @@ async fn make(
     let original = GetObject { key: image.object_key.clone() };
     let object_key = format!("variants/{}/{}-{}", image.id, variant.spec_hash, imaging::ENGINE);
     let work = || async move {
-        let input = storage.ask(original).await.map_err(imaging::Failure::Refused)?;
+        let input = storage.ask(original).await.map_err(|error| match error.code {
+            // The row is there and its object is not: being deleted in this moment, or out of reach.
+            Code::NotFound => imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error)),
+            _ => imaging::Failure::Refused(error),
+        })?;
         let output = transformer.transform(input, spec, priority, cancel).await?;
         let bytes = Bytes::from(output.bytes);
         let made = variant::Made {
@@ -142,7 +162,8 @@ impl Runner for TransformRunner {
 }
 
 async fn transform_job(services: &Services, job: Job, cancel: Cancel) -> Result<Outcome> {
-    let image = image_of(services, job.user_id, &job).await?;
+    let query = ImageById { user_id: job.user_id, id: job.image_id };
+    let image = services.database.ask(query).await?;
     let spec = Spec::parse(&job.spec).map_err(Error::invalid)?;
     let variant = services.database.ask(ReserveVariant { variant: plan(&image, &spec) }).await?;
     if let (VariantStatus::Ready, Some(made)) = (variant.status, variant.made.clone()) {
@@ -162,8 +183,4 @@ async fn transform_job(services: &Services, job: Job, cancel: Cancel) -> Result<
             Err(imaging::Failure::Cancelled) => {}
         }
     }
-}
-
-async fn image_of(services: &Services, user_id: UserId, job: &Job) -> Result<Image> {
-    services.database.ask(ImageById { user_id, id: job.image_id }).await
 }

@@ -51,8 +51,13 @@ use crate::{
     domain::error::{Error, Result},
 };
 
-/// How long a client may take for a request's head, and how long a connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a new connection may say nothing.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long a connection may idle between requests, and how long a request's head may take; longer
+/// than load balancers keep theirs, so that it is they who close.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// What a connection that has not asked anything yet is given when the server stops.
+const LAST_CALL: Duration = Duration::from_secs(1);
 /// Connections at a time; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 8192;
 /// Longest request id that we take from a client.
@@ -104,10 +109,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    http.http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(HEAD_TIMEOUT)
-        .keep_alive_timeout(HEAD_TIMEOUT);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE);
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &connections) => accepted,
@@ -128,10 +130,14 @@ pub async fn serve(
             .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
             .into_owned();
         let connection = graceful.watch(connection);
+        let stopping = stop.clone();
         tokio::spawn(async move {
             let _place = place;
             let silent = async {
-                tokio::time::sleep(HEAD_TIMEOUT).await;
+                tokio::select! {
+                    () = tokio::time::sleep(SILENCE) => {}
+                    () = stopping.cancelled() => tokio::time::sleep(LAST_CALL).await,
+                }
                 if begun.load(Ordering::Relaxed) {
                     std::future::pending::<()>().await;
                 }
