@@ -2,5 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod idempotency;
+mod images;
+mod jobs;
 mod main_job;
+mod pictures;
 mod sandbox;
+mod supervision;
+mod transforms;
