@@ -70,15 +70,10 @@ pub(super) struct AcceptedView {
 pub(super) async fn transform(request: Request, id: String, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let attempt = Attempt::begin(&request, user_id).await?;
-    let mut query = Fields::of_query(&request.query)?;
-    let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
-    query.finish()?;
-    let value = json(&request, body).await?;
-    if value.get("webhook_url").is_some_and(|url| !url.is_null()) {
-        let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
-        return Err(Error::field("/webhook_url", detail));
-    }
-    let spec = Spec::parse(&value).map_err(Error::invalid)?;
+    let (sync, spec) = match read(&request, body).await {
+        Ok(read) => read,
+        Err(error) => return Err(attempt.abandon(error).await),
+    };
     let asked = json!({ "sync": sync, "spec": spec.canonical() });
     let work = async {
         let image = images::find(&request, user_id, &id).await?;
@@ -90,6 +85,19 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
         }
     };
     attempt.settle(&asked, work).await
+}
+
+/// Whether to wait for the picture, and what is to be made.
+async fn read(request: &Request, body: Body) -> Result<(bool, Spec)> {
+    let mut query = Fields::of_query(&request.query)?;
+    let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
+    query.finish()?;
+    let value = json(request, body).await?;
+    if value.get("webhook_url").is_some_and(|url| !url.is_null()) {
+        let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
+        return Err(Error::field("/webhook_url", detail));
+    }
+    Ok((sync, Spec::parse(&value).map_err(Error::invalid)?))
 }
 
 async fn at_once(request: &Request, image: Image, spec: Spec) -> Result<Response> {
