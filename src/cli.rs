@@ -240,8 +240,9 @@ fn migrate() -> ExitCode {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let migrating = tokio::time::timeout(MIGRATION, crate::adapters::db::migrate(&config.database));
-    match runtime.block_on(async { migrating.await }) {
+    let migrating = crate::adapters::db::migrate(&config.database);
+    // A timer is made where it runs.
+    match runtime.block_on(async { tokio::time::timeout(MIGRATION, migrating).await }) {
         Ok(Ok(report)) => {
             let done = match report.applied {
                 0 => "nothing to do".to_owned(),
