@@ -12,8 +12,14 @@
 //!   0  domain, config   nouns and rules
 //! ```
 
+pub mod actors;
 pub mod adapters;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod flows;
+pub mod http;
 pub mod imaging;
 pub mod roles;
+pub mod telemetry;

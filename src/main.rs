@@ -1,1 +1,9 @@
-fn main() {}
+//! The program: everything it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // One provider of cryptography for every connection; a second call would only confirm it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    darkroom::cli::run()
+}

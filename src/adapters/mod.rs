@@ -4,7 +4,12 @@ use std::future::Future;
 
 use crate::domain::error::Result;
 
+pub mod cache;
 pub mod db;
+pub mod password;
+pub mod secret;
+pub mod storage;
+pub mod token;
 
 /// One question to a resource `R` (the database, the cache, the storage). The struct is the message
 /// that travels to the actor that owns the resource; its fields are the parameters.
@@ -17,4 +22,13 @@ pub trait Query<R>: Send + 'static {
     /// Puts the question. Never runs inside the request that asked, so it is not cut off half-way
     /// when a client leaves.
     fn run(self, resource: &R) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+/// Something that an actor owns and opens again when the actor is restarted.
+pub trait Resource: Send + Sync + 'static {
+    /// What it is called in answers: "the database".
+    const WHAT: &'static str;
+
+    /// Lets go of connections and files; called once nothing uses it any more.
+    fn close(&self) -> impl Future<Output = ()> + Send;
 }

@@ -81,6 +81,8 @@ codes! {
     FetchRefused = "fetch_refused", 422;
     /// The URL could not be fetched.
     FetchFailed = "fetch_failed", 422;
+    /// The workers that tried it vanished; of a job.
+    WorkerLost = "worker_lost", 422;
     /// Too many requests.
     RateLimited = "rate_limited", 429;
     /// The account is full.
@@ -121,6 +123,8 @@ impl Fault {
 pub struct Error {
     /// Which of the documented errors this is.
     pub code: Code,
+    /// The HTTP status: the code's, but for a failure of then that is told now.
+    pub status: u16,
     /// For the reader: what happened, and what would be accepted. Never anything internal.
     pub detail: String,
     /// The fields at fault.
@@ -137,7 +141,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `code`.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), faults: Vec::new(), retry_after: None, cause: None }
+        let status = code.status();
+        let detail = detail.into();
+        Self { code, status, detail, faults: Vec::new(), retry_after: None, cause: None }
     }
 
     /// `validation_failed` with every fault; the first one is the summary.

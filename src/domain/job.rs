@@ -132,6 +132,19 @@ pub enum Outcome {
     Gone,
 }
 
+impl Outcome {
+    /// What happened, in a word, for the log.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Outcome::Done(_) => "done",
+            Outcome::Retry(..) => "retry",
+            Outcome::Fail(_) => "fail",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Gone => "gone",
+        }
+    }
+}
+
 /// Tells running work that nobody wants it any more.
 #[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<AtomicBool>);

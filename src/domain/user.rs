@@ -97,3 +97,16 @@ pub struct ApiKey {
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
+
+/// What is wrong with a username, if anything.
+pub fn check_username(username: &str) -> Option<&'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let good = (3..=64).contains(&username.len()) && username.chars().all(allowed);
+    (!good).then_some("must be 3 to 64 of A-Z a-z 0-9 _ . -")
+}
+
+/// What is wrong with a password, if anything.
+pub fn check_password(password: &str) -> Option<&'static str> {
+    let good = (8..=128).contains(&password.chars().count());
+    (!good).then_some("must be 8 to 128 characters long")
+}

@@ -75,14 +75,14 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The error that a caller of today gets for a failure of then.
+    /// The error that a caller of today gets for a failure of then: 422, with the code of then.
     pub fn to_error(&self) -> Error {
         let code = Code::ALL
             .iter()
             .copied()
             .find(|code| code.as_str() == self.code)
             .unwrap_or(Code::Internal);
-        Error::new(code, self.detail.clone())
+        Error { status: 422, ..Error::new(code, self.detail.clone()) }
     }
 }
 

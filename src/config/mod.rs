@@ -1,4 +1,28 @@
-//! What the service is told: read as it was said (`RawConfig`), then as it is meant (`Config`).
+//! What the service is told: as it was said ([`Settings`]), then as it is meant ([`Config`]).
+//!
+//! One table ([`TABLE`]) names every variable, with its default and what it accepts; parsing, `darkroom
+//! config`, warnings of misspelt names and the reference in README.md all follow it.
+
+mod check;
+mod describe;
+mod kind;
+mod report;
+mod secrets;
+mod services;
+mod settings;
+mod spelling;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    describe::reference_markdown,
+    kind::Kind,
+    report::{Fault, Faults, Warning},
+    secrets::redact_url,
+    settings::{Said, Settings, Source},
+    table::{Preset, TABLE, Variable},
+};
 
 use std::{path::PathBuf, time::Duration};
 
@@ -120,6 +144,11 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// What this process is told, by its environment and the files of its working directory.
+    pub fn load() -> Result<(Self, Vec<Warning>), Faults> {
+        Settings::load().check()
+    }
+
     /// Whether nothing but this machine is needed: SQLite, and files under `DATA_DIR`.
     pub const fn is_embedded(&self) -> bool {
         matches!(self.database.location, DatabaseLocation::Sqlite(_))

@@ -1,0 +1,24 @@
+//! Floor 3: who owns what.
+//!
+//! Children start in this order and drain in the opposite one:
+//!
+//! ```text
+//!   supervisor
+//!   ├─ database      the pool of connections          (api, worker)
+//!   ├─ storage       the objects                      (api, worker)
+//!   ├─ cache         what was looked up lately        (api, worker)
+//!   ├─ janitor       expiries, objects to be removed  (api, worker)
+//!   ├─ transformer   the rayon pool                   (api, worker)
+//!   └─ consumer      jobs under way                   (worker)
+//! ```
+//!
+//! `database`, `storage` and `cache` are one kind of actor, [`owner::Owner`], reached through an
+//! [`address::Address`] that outlives each incarnation of the actor behind it.
+
+pub mod address;
+pub mod consumer;
+pub mod doorbell;
+pub mod janitor;
+pub mod owner;
+pub mod supervisor;
+pub mod transformer;

@@ -1,0 +1,280 @@
+//! The pool that touches pixels: a factory of workers, each of which keeps one thread of a rayon
+//! pool busy.
+//!
+//! The queue in front of it is bounded and has two lanes: somebody waits for what is `Interactive`,
+//! so it goes first. Work beyond the bound is refused as `overloaded`; work that waited past its
+//! deadline, or whose caller has left, is not begun.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use ractor::{
+    Actor, ActorCell, ActorProcessingErr, ActorRef,
+    factory::{
+        DiscardHandler, DiscardMode, DiscardReason, DiscardSettings, Factory, FactoryArguments,
+        FactoryMessage, Job, JobOptions, Worker, WorkerBuilder, WorkerId,
+        queues::{Priority as Lane, PriorityManager, PriorityQueue},
+        routing::QueuerRouting,
+    },
+};
+use rayon::ThreadPool;
+use tokio::sync::{oneshot, watch};
+
+use super::supervisor::Child;
+use crate::{
+    domain::{
+        error::{Code, Error, Result},
+        job::Cancel,
+        limits::Limits,
+        transform::Spec,
+    },
+    imaging::{self, Control, Failure, Output},
+};
+
+/// Work that waits for a thread, per thread of the pool; beyond it, work is refused.
+const QUEUE_PER_THREAD: usize = 64;
+
+/// Who waits for the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Priority {
+    /// Somebody, right now.
+    #[default]
+    Interactive,
+    /// A job.
+    Background,
+}
+
+impl From<usize> for Priority {
+    fn from(index: usize) -> Self {
+        if index == 0 { Priority::Interactive } else { Priority::Background }
+    }
+}
+
+impl Lane for Priority {
+    fn get_index(&self) -> usize {
+        match self {
+            Priority::Interactive => 0,
+            Priority::Background => 1,
+        }
+    }
+}
+
+/// One transformation.
+pub struct Work {
+    input: Bytes,
+    spec: Arc<Spec>,
+    deadline: Instant,
+    cancel: Cancel,
+    /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
+    reply: Option<oneshot::Sender<Result<Output, Failure>>>,
+}
+
+type Key = Priority;
+type Entrance = FactoryMessage<Key, Work>;
+type Queue = PriorityQueue<Key, Work, Priority, Lanes, 2>;
+type Pool = Factory<Key, Work, (), Painter, QueuerRouting<Key, Work>, Queue>;
+
+/// Where to bring pictures to be transformed. Cheap to clone; survives restarts of the factory.
+#[derive(Clone)]
+pub struct Transformer {
+    entrance: watch::Sender<Option<ActorRef<Entrance>>>,
+    pool: Arc<ThreadPool>,
+    limits: Arc<Limits>,
+}
+
+impl Transformer {
+    /// A pool of `threads` threads that refuses what passes `limits`.
+    ///
+    /// # Errors
+    /// When the threads can't be started.
+    pub fn new(threads: usize, limits: Limits) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|n| format!("transform-{n}"))
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self {
+            entrance: watch::Sender::new(None),
+            pool: Arc::new(pool),
+            limits: Arc::new(limits),
+        })
+    }
+
+    /// Transforms `input` by `spec`.
+    ///
+    /// # Errors
+    /// What the engine refuses; `overloaded` when too much waits already; `transform_timeout`;
+    /// `internal` when a codec panicked. [`Failure::Cancelled`] after `cancel`.
+    pub async fn transform(
+        &self,
+        input: Bytes,
+        spec: Arc<Spec>,
+        priority: Priority,
+        cancel: Cancel,
+    ) -> Result<Output, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let timeout = self.limits.timeout;
+        let deadline = Instant::now() + timeout;
+        let work = Work { input, spec, deadline, cancel, reply: Some(reply) };
+        let job = Job::with_options(priority, work, JobOptions::new(Some(timeout)));
+        let refused = |cause| Failure::Refused(Error::overloaded(cause));
+
+        let mut entrance = self.entrance.subscribe();
+        let factory = tokio::time::timeout(timeout, entrance.wait_for(Option::is_some))
+            .await
+            .ok()
+            .and_then(|entrance| entrance.ok()?.clone())
+            .ok_or_else(|| refused("the transformer is not there"))?;
+        factory
+            .send_message(FactoryMessage::Dispatch(job))
+            .map_err(|_| refused("the transformer is being restarted"))?;
+        // A thread that is at work looks at its deadline between steps; one that doesn't get there
+        // is not waited for.
+        match tokio::time::timeout(timeout + Duration::from_secs(1), answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(refused("the transformer died over it")),
+            Err(_) => Err(Failure::Refused(timed_out(timeout))),
+        }
+    }
+
+    /// The child that runs the factory.
+    pub fn child(&self) -> Child {
+        let this = self.clone();
+        Child::new("transformer", move |supervisor| {
+            let this = this.clone();
+            async move {
+                let threads = this.pool.current_num_threads();
+                let arguments = FactoryArguments::builder()
+                    .worker_builder(Box::new(Painters(this.clone())))
+                    .num_initial_workers(threads)
+                    .router(QueuerRouting::default())
+                    .queue(PriorityQueue::new(Lanes))
+                    .discard_handler(Arc::new(Refuse { timeout: this.limits.timeout }))
+                    .discard_settings(DiscardSettings::Static {
+                        limit: threads * QUEUE_PER_THREAD,
+                        mode: DiscardMode::Newest,
+                    })
+                    .build();
+                let (factory, _) =
+                    Actor::spawn_linked(None, Pool::default(), arguments, supervisor).await?;
+                this.entrance.send_replace(Some(factory.clone()));
+                Ok(factory.get_cell())
+            }
+        })
+        .drained_by(|cell: &ActorCell| {
+            // One that is gone has nothing left to finish.
+            let _ = cell.send_message(Entrance::DrainRequests);
+        })
+    }
+}
+
+fn timed_out(timeout: Duration) -> Error {
+    let detail = format!("the transformation took longer than {} s", timeout.as_secs_f32());
+    Error::new(Code::TransformTimeout, detail)
+}
+
+/// Which lane a piece of work waits in; all of it can be refused.
+struct Lanes;
+
+impl PriorityManager<Key, Priority> for Lanes {
+    fn is_discardable(&self, _: &Key) -> bool {
+        true
+    }
+
+    fn get_priority(&self, key: &Key) -> Option<Priority> {
+        Some(*key)
+    }
+}
+
+/// Answers for work that never begins.
+struct Refuse {
+    timeout: Duration,
+}
+
+impl DiscardHandler<Key, Work> for Refuse {
+    fn discard(&self, reason: DiscardReason, job: &mut Job<Key, Work>) {
+        if let Some(reply) = job.msg.reply.take() {
+            let error = match reason {
+                DiscardReason::TtlExpired => timed_out(self.timeout),
+                _ => Error::overloaded("the transformer's queue is full"),
+            };
+            // Whoever asked may have left.
+            let _ = reply.send(Err(Failure::Refused(error)));
+        }
+    }
+}
+
+/// Makes the workers.
+struct Painters(Transformer);
+
+impl WorkerBuilder<Painter, ()> for Painters {
+    fn build(&mut self, _: WorkerId) -> (Painter, ()) {
+        (Painter { pool: self.0.pool.clone(), limits: self.0.limits.clone() }, ())
+    }
+}
+
+/// A worker: brings one picture at a time to the pool.
+struct Painter {
+    pool: Arc<ThreadPool>,
+    limits: Arc<Limits>,
+}
+
+impl Worker for Painter {
+    type Key = Key;
+    type Message = Work;
+    type Arguments = ();
+    type State = ();
+
+    async fn pre_start(
+        &self,
+        _: WorkerId,
+        _: &ActorRef<Entrance>,
+        (): (),
+    ) -> Result<(), ActorProcessingErr> {
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        _: WorkerId,
+        _: &ActorRef<Entrance>,
+        job: Job<Key, Work>,
+        (): &mut (),
+    ) -> Result<Key, ActorProcessingErr> {
+        let (finished, finish) = oneshot::channel();
+        let limits = self.limits.clone();
+        let mut work = job.msg;
+        self.pool.spawn(move || {
+            if let Some(reply) = work.reply.take()
+                && !reply.is_closed()
+            {
+                // Whoever asked may leave while the work is done.
+                let _ = reply.send(paint(&work, &limits));
+            }
+            let _ = finished.send(());
+        });
+        // Being told, or losing the thread: either way it is free again.
+        let _ = finish.await;
+        Ok(job.key)
+    }
+}
+
+/// The work itself. A codec that panics costs this one picture.
+fn paint(work: &Work, limits: &Limits) -> Result<Output, Failure> {
+    let control = Control { deadline: Some(work.deadline), cancel: work.cancel.clone() };
+    catch_unwind(AssertUnwindSafe(|| imaging::transform(&work.input, &work.spec, limits, &control)))
+        .unwrap_or_else(|panic| {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            tracing::error!(message, "the engine panicked");
+            let detail = "the picture could not be processed";
+            Err(Failure::Refused(Error::new(Code::ImageCorrupt, detail).caused_by(message)))
+        })
+}

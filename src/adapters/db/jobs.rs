@@ -1,0 +1,371 @@
+//! Jobs, as those who asked for them see them. How workers get them is in `queue.rs`.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    Mode, Transaction,
+    error::Stop,
+    tx::{Tx, binds},
+    variants,
+};
+use crate::domain::{
+    error::{Code, Error},
+    ids::{ImageId, JobId, UserId, VariantId},
+    job::{Job, JobKind, JobStatus},
+    variant::{Variant, VariantStatus},
+};
+
+/// The columns of a [`JobRow`].
+macro_rules! columns {
+    () => {
+        "id, user_id, kind, status, attempts, max_attempts, image_id, variant_id, spec,
+         error_code, error_detail, created_at, started_at, finished_at"
+    };
+}
+
+pub(super) use columns;
+
+#[derive(sqlx::FromRow)]
+pub(super) struct JobRow {
+    id: Uuid,
+    user_id: Uuid,
+    kind: String,
+    status: String,
+    attempts: i32,
+    max_attempts: i32,
+    image_id: Uuid,
+    variant_id: Uuid,
+    spec: Value,
+    error_code: Option<String>,
+    error_detail: Option<String>,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = Stop;
+
+    fn try_from(row: JobRow) -> Result<Self, Stop> {
+        Ok(Job {
+            id: JobId(row.id),
+            user_id: UserId(row.user_id),
+            kind: match row.kind.as_str() {
+                "transform" => JobKind::Transform,
+                other => return Err(Stop::corrupt(other)),
+            },
+            status: status(&row.status)?,
+            attempts: row.attempts,
+            max_attempts: row.max_attempts,
+            image_id: ImageId(row.image_id),
+            variant_id: VariantId(row.variant_id),
+            spec: row.spec,
+            error: variants::failure(row.error_code, row.error_detail),
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        })
+    }
+}
+
+fn status(text: &str) -> Result<JobStatus, Stop> {
+    let known = JobStatus::ALL.iter().copied().find(|status| status.as_str() == text);
+    known.ok_or_else(|| Stop::corrupt(text))
+}
+
+const fn kind_name(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Transform => "transform",
+    }
+}
+
+/// Asks for a variant to be made in the background.
+#[derive(Debug, Clone)]
+pub struct EnqueueTransform {
+    /// What to insert if there is no such variant.
+    pub variant: Variant,
+    /// What to insert if no job has that work.
+    pub job: Job,
+}
+
+impl Transaction for EnqueueTransform {
+    const NAME: &'static str = "jobs.enqueue";
+    const MODE: Mode = Mode::Write;
+    /// The variant, and the job that makes it or that made it.
+    type Output = (Variant, Job);
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
+        enqueue(tx, &self.variant, &self.job).await
+    }
+}
+
+/// See [`EnqueueTransform`]. The variant's row is held from the first statement on: of equal requests
+/// at once, one comes first.
+pub(super) async fn enqueue(
+    tx: &mut Tx,
+    variant: &Variant,
+    job: &Job,
+) -> Result<(Variant, Job), Stop> {
+    let variant = variants::reserve(tx, variant).await?;
+    let job = Job {
+        image_id: variant.image_id,
+        variant_id: variant.id,
+        spec: variant.spec.clone(),
+        error: None,
+        ..job.clone()
+    };
+    if variant.status == VariantStatus::Ready {
+        let row: Option<JobRow> = tx
+            .fetch_optional(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM jobs WHERE variant_id = $1 AND status = 'succeeded'
+                     ORDER BY id DESC LIMIT 1"
+                ),
+                binds![variant.id],
+            )
+            .await?;
+        let job = match row {
+            Some(row) => row.try_into()?,
+            None => {
+                let at = Some(job.created_at);
+                let status = JobStatus::Succeeded;
+                let job = Job { status, started_at: at, finished_at: at, ..job };
+                insert(tx, &job).await?;
+                job
+            }
+        };
+        return Ok((variant, job));
+    }
+    if let Some(unfinished) = unfinished(tx, variant.id).await? {
+        return Ok((variant, unfinished));
+    }
+    let job = Job { status: JobStatus::Queued, started_at: None, finished_at: None, ..job };
+    insert(tx, &job).await?;
+    Ok((variant, job))
+}
+
+async fn unfinished(tx: &mut Tx, variant_id: VariantId) -> Result<Option<Job>, Stop> {
+    let row: Option<JobRow> = tx
+        .fetch_optional(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM jobs WHERE variant_id = $1 AND status IN ('queued', 'running')"
+            ),
+            binds![variant_id],
+        )
+        .await?;
+    row.map(Job::try_from).transpose()
+}
+
+async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Stop> {
+    tx.execute(
+        "INSERT INTO jobs (id, user_id, kind, status, attempts, max_attempts, image_id, variant_id,
+             spec, run_at, created_at, started_at, finished_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)",
+        binds![
+            job.id,
+            job.user_id,
+            kind_name(job.kind),
+            job.status.as_str(),
+            job.attempts,
+            job.max_attempts,
+            job.image_id,
+            job.variant_id,
+            &job.spec,
+            job.created_at,
+            job.started_at,
+            job.finished_at
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A job of an account.
+#[derive(Debug, Clone)]
+pub struct JobById {
+    /// The account.
+    pub user_id: UserId,
+    /// The job.
+    pub id: JobId,
+}
+
+impl Transaction for JobById {
+    const NAME: &'static str = "jobs.get";
+    const MODE: Mode = Mode::Read;
+    type Output = Job;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Job, Stop> {
+        get(tx, self.user_id, self.id).await
+    }
+}
+
+async fn get(tx: &mut Tx, user_id: UserId, id: JobId) -> Result<Job, Stop> {
+    let row: Option<JobRow> = tx
+        .fetch_optional(
+            concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1 AND user_id = $2"),
+            binds![id, user_id],
+        )
+        .await?;
+    row.ok_or_else(|| Error::not_found("job"))?.try_into()
+}
+
+/// A page of an account's jobs, newest first.
+#[derive(Debug, Clone)]
+pub struct ListJobs {
+    /// The account.
+    pub user_id: UserId,
+    /// Only those of this status.
+    pub status: Option<JobStatus>,
+    /// Only those on this picture.
+    pub image_id: Option<ImageId>,
+    /// How many at most.
+    pub limit: i64,
+    /// Begins after this one.
+    pub after: Option<JobId>,
+}
+
+impl Transaction for ListJobs {
+    const NAME: &'static str = "jobs.list";
+    const MODE: Mode = Mode::Read;
+    type Output = Vec<Job>;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Vec<Job>, Stop> {
+        // One text for each filter, so that each is answered from its own index.
+        let sql = match (self.image_id, self.status) {
+            (None, None) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM jobs WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+            ),
+            (None, Some(_)) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM jobs WHERE user_id = $1 AND id < $2 AND status = $4
+                 ORDER BY id DESC LIMIT $3"
+            ),
+            (Some(_), None) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM jobs WHERE user_id = $1 AND id < $2 AND image_id = $4
+                 ORDER BY id DESC LIMIT $3"
+            ),
+            (Some(_), Some(_)) => concat!(
+                "SELECT ",
+                columns!(),
+                " FROM jobs WHERE user_id = $1 AND id < $2 AND image_id = $4 AND status = $5
+                 ORDER BY id DESC LIMIT $3"
+            ),
+        };
+        let after = self.after.map_or(Uuid::max(), |JobId(id)| id);
+        let mut binds = binds![self.user_id, after, self.limit].to_vec();
+        binds.extend(self.image_id.map(Into::into));
+        binds.extend(self.status.map(|status| status.as_str().into()));
+        let rows: Vec<JobRow> = tx.fetch_all(sql, binds).await?;
+        rows.into_iter().map(Job::try_from).collect()
+    }
+}
+
+/// Takes a job back: one that waits never runs, one that runs is asked to stop.
+#[derive(Debug, Clone)]
+pub struct CancelJob {
+    /// The account.
+    pub user_id: UserId,
+    /// The job.
+    pub id: JobId,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+impl Transaction for CancelJob {
+    const NAME: &'static str = "jobs.cancel";
+    const MODE: Mode = Mode::Write;
+    /// The job as it is now.
+    type Output = Job;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Job, Stop> {
+        let row: Option<JobRow> = tx
+            .fetch_optional(
+                concat!(
+                    "UPDATE jobs SET
+                         status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
+                         finished_at = CASE WHEN status = 'queued' THEN $3 ELSE finished_at END,
+                         cancel_requested = TRUE
+                     WHERE id = $1 AND user_id = $2 AND status IN ('queued', 'running')
+                     RETURNING ",
+                    columns!()
+                ),
+                binds![self.id, self.user_id, self.now],
+            )
+            .await?;
+        if let Some(row) = row {
+            return row.try_into();
+        }
+        let job = get(tx, self.user_id, self.id).await?;
+        let detail = format!("the job has already {}", ended(job.status));
+        Err(Error::new(Code::JobNotCancellable, detail).into())
+    }
+}
+
+const fn ended(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Failed => "failed",
+        JobStatus::Cancelled => "been cancelled",
+        _ => "finished",
+    }
+}
+
+/// Puts a job that failed or was cancelled back into the queue. One that waits, runs or succeeded is left
+/// as it is; and when another job has the same work by now, that one is the answer.
+#[derive(Debug, Clone)]
+pub struct RetryJob {
+    /// The account.
+    pub user_id: UserId,
+    /// The job.
+    pub id: JobId,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+impl Transaction for RetryJob {
+    const NAME: &'static str = "jobs.retry";
+    const MODE: Mode = Mode::Write;
+    /// The job that has the work.
+    type Output = Job;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Job, Stop> {
+        let variant_id = get(tx, self.user_id, self.id).await?.variant_id;
+        variants::lock(tx, variant_id).await?;
+        let job = get(tx, self.user_id, self.id).await?;
+        if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
+            return Ok(job);
+        }
+        if let Some(other) = unfinished(tx, variant_id).await? {
+            return Ok(other);
+        }
+        tx.execute(
+            "UPDATE variants SET status = 'pending', error_code = NULL, error_detail = NULL
+             WHERE id = $1 AND status = 'failed'",
+            binds![variant_id],
+        )
+        .await?;
+        let row: JobRow = tx
+            .fetch_one(
+                concat!(
+                    "UPDATE jobs SET status = 'queued', attempts = 0, run_at = $2,
+                         cancel_requested = FALSE, error_code = NULL, error_detail = NULL,
+                         started_at = NULL, finished_at = NULL
+                     WHERE id = $1 RETURNING ",
+                    columns!()
+                ),
+                binds![self.id, self.now],
+            )
+            .await?;
+        row.try_into()
+    }
+}

@@ -1,0 +1,258 @@
+//! The composition root: the one place that builds adapters and starts actors. `main` and the tests
+//! both start the service here.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    actors::{
+        address::Address,
+        consumer::Consumer,
+        doorbell::Doorbell,
+        janitor::Janitor,
+        owner::{Open, Owner},
+        supervisor::Tree,
+        transformer::Transformer,
+    },
+    adapters::{
+        cache::Cache,
+        db::{self, Db, SchemaState},
+        password::Passwords,
+        secret,
+        storage::Storage,
+        token::Tokens,
+    },
+    config::Config,
+    domain::error::{Code, Error, Result},
+    flows::{Services, flights::Flights, transform::TransformRunner},
+    http::{context::Context, serve},
+    roles::Role,
+};
+
+/// Questions under way at a time, queued or running, for each resource.
+const ADMITTED: usize = 1024;
+/// How long a query may take.
+const DATABASE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the storage may take to begin to answer, or to take an object.
+const STORAGE_DEADLINE: Duration = Duration::from_secs(30);
+/// The cache is there to save time; when it can't, it is passed by.
+const CACHE_DEADLINE: Duration = Duration::from_millis(50);
+/// Bytes that the cache of this process may take.
+const CACHE_SIZE: u64 = 32 * 1024 * 1024;
+/// What is kept of the time to drain for the actors, when connections take long to finish.
+const ACTORS_SHARE: Duration = Duration::from_secs(8);
+/// Pause between attempts to reach the database at the start.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database did not answer in time.
+    #[error("the database did not answer within {}: {cause}", humantime::format_duration(*waited))]
+    Database {
+        /// `STARTUP_TIMEOUT`.
+        waited: Duration,
+        /// What it said last.
+        cause: String,
+    },
+    /// The schema is older than the program.
+    #[error(
+        "the database's schema is behind (at {applied}, this program needs {expected}): run `darkroom migrate`"
+    )]
+    SchemaBehind {
+        /// The last migration applied.
+        applied: i64,
+        /// The last one there is.
+        expected: i64,
+    },
+    /// The port can't be had.
+    #[error("could not listen on port {port}: {cause}")]
+    Listen {
+        /// `PORT`.
+        port: u16,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Anything else.
+    #[error("{}", .0.cause.as_ref().unwrap_or(&.0.detail))]
+    Other(#[from] Error),
+}
+
+/// A running service.
+pub struct App {
+    address: Option<SocketAddr>,
+    services: Arc<Services>,
+    tree: Tree,
+    server: Option<JoinHandle<Result<()>>>,
+    stop: CancellationToken,
+    draining: watch::Sender<bool>,
+    drain_timeout: Duration,
+}
+
+impl App {
+    /// Starts the parts that `config.roles` names.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let database = open_database(&config).await?;
+        // The port is taken before anything is begun, and answers once everything runs.
+        let listener = if config.roles.has(Role::Api) {
+            let port = config.http.port;
+            let listen = |cause| StartError::Listen { port, cause };
+            Some(serve::bind(&config.http).await.map_err(listen)?)
+        } else {
+            None
+        };
+
+        let jwt_secret = match &config.auth.jwt_secret {
+            Some(secret) => secret.clone(),
+            None => secret::load_or_create(config.data_dir.join("jwt-secret")).await?,
+        };
+        let services = Arc::new(Services {
+            database: Address::new(ADMITTED, DATABASE_DEADLINE),
+            storage: Address::new(ADMITTED, STORAGE_DEADLINE),
+            cache: Address::new(ADMITTED, CACHE_DEADLINE),
+            transformer: Transformer::new(config.transform_threads, config.limits.clone())?,
+            tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
+            refresh_lifetime: config.auth.refresh_expiry,
+            passwords: Passwords::default(),
+            limits: config.limits.clone(),
+            jobs: Doorbell::default(),
+            deletions: Doorbell::default(),
+            flights: Arc::new(Flights::default()),
+        });
+        let tree = start_actors(&config, &services, database).await?;
+
+        let (draining, is_draining) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let server = listener.map(|listener| {
+            let context = Context::new(services.clone(), config.http.clone(), is_draining);
+            let patience = config.drain_timeout.saturating_sub(ACTORS_SHARE);
+            tokio::spawn(serve::serve(listener, context, stop.clone(), patience))
+        });
+        let drain_timeout = config.drain_timeout;
+        Ok(Self { address, services, tree, server, stop, draining, drain_timeout })
+    }
+
+    /// Where it listens; a worker listens nowhere.
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// What the service works with.
+    pub fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// The actors that are alive.
+    pub async fn actors(&self) -> Vec<&'static str> {
+        self.tree.alive().await
+    }
+
+    /// Waits until the service can't go on by itself; why.
+    pub async fn failed(&self) -> String {
+        format!("the actor `{}` died too often", self.tree.gave_up().await)
+    }
+
+    /// Stops: takes no further connection, finishes what is under way, then drains the actors, all
+    /// within `DRAIN_TIMEOUT`. Returns what had to be cut off.
+    pub async fn stop(self) -> Vec<&'static str> {
+        let deadline = Instant::now() + self.drain_timeout;
+        self.draining.send_replace(true);
+        self.stop.cancel();
+        if let Some(server) = self.server
+            && let Ok(Err(error)) | Err(error) = server.await.map_err(Error::internal)
+        {
+            tracing::error!(%error, cause = error.cause, "the listener failed");
+        }
+        self.tree.drain(deadline).await
+    }
+}
+
+/// Starts the actors, in the order in which they need one another.
+async fn start_actors(config: &Config, services: &Arc<Services>, database: Db) -> Result<Tree> {
+    let settings = config.database.clone();
+    // The first incarnation takes over the connections made at the start.
+    let opened = Arc::new(Mutex::new(Some(database)));
+    let open_database: Open<Db> = Arc::new(move || {
+        let (settings, opened) = (settings.clone(), opened.clone());
+        Box::pin(async move {
+            match opened.lock().await.take() {
+                Some(database) => Ok(database),
+                None => Db::connect(&settings).await,
+            }
+        })
+    });
+    let data_dir = config.data_dir.clone();
+    let open_storage: Open<Storage> =
+        Arc::new(move || Box::pin(Storage::open_fs(data_dir.clone())));
+    let open_cache: Open<Cache> = Arc::new(|| Box::pin(async { Ok(Cache::memory(CACHE_SIZE)) }));
+    let janitor = Janitor {
+        database: services.database.clone(),
+        storage: services.storage.clone(),
+        doorbell: services.deletions.clone(),
+    };
+    let mut children = vec![
+        Owner::child("database", services.database.clone(), open_database),
+        Owner::child("storage", services.storage.clone(), open_storage),
+        Owner::child("cache", services.cache.clone(), open_cache),
+        janitor.child(),
+        services.transformer.child(),
+    ];
+    if config.roles.has(Role::Worker) {
+        let consumer = Consumer {
+            database: services.database.clone(),
+            runner: Arc::new(TransformRunner(services.clone())),
+            doorbell: services.jobs.clone(),
+            prefetch: config.prefetch,
+            drain_timeout: config.drain_timeout,
+        };
+        children.push(consumer.child());
+    }
+    Tree::start(children).await
+}
+
+/// Connects, waiting up to `STARTUP_TIMEOUT` for the database to answer, and makes sure that its
+/// schema is the one this program was written for. In the embedded mode it is brought up to date.
+async fn open_database(config: &Config) -> Result<Db, StartError> {
+    let until = Instant::now() + config.startup_timeout;
+    let mut cause = "no answer".to_owned();
+    while Instant::now() < until {
+        let attempt = tokio::time::timeout_at(until, connect(config)).await;
+        match attempt {
+            Ok(Ok((_, SchemaState::Behind { applied, expected }))) => {
+                return Err(StartError::SchemaBehind { applied, expected });
+            }
+            Ok(Ok((database, SchemaState::Ahead))) => {
+                tracing::warn!("the database's schema is newer than this program");
+                return Ok(database);
+            }
+            Ok(Ok((database, SchemaState::Current))) => return Ok(database),
+            Ok(Err(error)) if error.code != Code::DependencyUnavailable => return Err(error.into()),
+            Ok(Err(error)) => {
+                cause = error.cause.unwrap_or(error.detail);
+                tracing::warn!(cause, "the database does not answer; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(_) => {}
+        }
+    }
+    Err(StartError::Database { waited: config.startup_timeout, cause })
+}
+
+async fn connect(config: &Config) -> Result<(Db, SchemaState)> {
+    if config.is_embedded() {
+        db::migrate(&config.database).await?;
+    }
+    let database = Db::connect(&config.database).await?;
+    let schema = database.schema().await?;
+    Ok((database, schema))
+}

@@ -1,0 +1,305 @@
+//! From what was said to what is meant: each value by itself, then the rules between them.
+
+use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
+
+use secrecy::SecretString;
+
+use super::{
+    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat,
+    kind::{Value, time},
+    report::{Fault, Faults, Warning},
+    secrets, services,
+    settings::{Said, Settings},
+    table::{self, Preset, TABLE, Variable},
+};
+use crate::domain::limits::Limits;
+
+/// The names of the database, the stronger first.
+pub(super) const DATABASE_NAMES: &[&str] = &["SUPABASE_DB_URL", "DATABASE_URL"];
+
+/// The file under `DATA_DIR` of the embedded database.
+const SQLITE_FILE: &str = "darkroom.db";
+
+impl Settings {
+    /// What is meant, or everything that is wrong with it.
+    pub fn check(&self) -> Result<(Config, Vec<Warning>), Faults> {
+        let mut faults = self.unreadable().to_vec();
+        let mut warnings = self.warnings.clone();
+        let values = self.values(&mut faults);
+
+        services::check(self, &mut faults, &mut warnings);
+        check_auth(self, &values, &mut faults, &mut warnings);
+        check_database(self, &values, &mut faults, &mut warnings);
+        check_times(&values, &mut faults, &mut warnings);
+
+        let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
+        match config(&values, database) {
+            Ok(config) if faults.is_empty() => Ok((config, warnings)),
+            Err(fault) if faults.is_empty() => Err(Faults { faults: vec![fault], warnings }),
+            _ => Err(Faults { faults, warnings }),
+        }
+    }
+
+    /// Every value in force that can be understood; the others become faults.
+    fn values(&self, faults: &mut Vec<Fault>) -> Values {
+        let mut values = BTreeMap::new();
+        for variable in TABLE {
+            let said = self.said(variable.name);
+            let Some(text) =
+                said.as_ref().map(|said| said.text.clone()).or_else(|| self.preset(variable))
+            else {
+                continue;
+            };
+            match variable.kind.parse(&text) {
+                Ok(value) => {
+                    values.insert(variable.name, value);
+                }
+                Err(detail) => {
+                    faults.push(Fault::new(variable.name, told(variable, said, &detail)))
+                }
+            }
+        }
+        Values(values)
+    }
+
+    /// What is in force for a variable of which nothing was said.
+    pub(super) fn preset(&self, variable: &Variable) -> Option<String> {
+        match (variable.default, variable.name) {
+            (Preset::Text(text), _) => Some(text.to_owned()),
+            (Preset::Computed(_), "ENVIRONMENT") => {
+                let release = self
+                    .said("GIN_MODE")
+                    .is_some_and(|said| said.text.trim().eq_ignore_ascii_case("release"));
+                Some(if release { "production" } else { "development" }.to_owned())
+            }
+            (Preset::Computed(_), "LOG_FORMAT") => {
+                Some(if self.is_production() { "json" } else { "text" }.to_owned())
+            }
+            (Preset::Computed(_), "TRANSFORM_THREADS") => {
+                let cores = thread::available_parallelism().map_or(1, usize::from);
+                Some(cores.min(1_024).to_string())
+            }
+            (Preset::Computed(_), "DB_MIN_CONNS") => {
+                let max = self.said("DB_MAX_CONNS").and_then(|said| said.text.trim().parse().ok());
+                Some(max.unwrap_or(5_u32).min(5).to_string())
+            }
+            (Preset::Computed(_) | Preset::Unset, _) => None,
+        }
+    }
+
+    /// Whether `ENVIRONMENT`, or `GIN_MODE` in its place, says production.
+    pub(super) fn is_production(&self) -> bool {
+        let said = self.said("ENVIRONMENT").map(|said| said.text);
+        let said = said.or_else(|| self.preset(table::find("ENVIRONMENT")?));
+        said.is_some_and(|text| text.trim().eq_ignore_ascii_case("production"))
+    }
+}
+
+/// A complaint about a value, with where it was said and, if that is no secret, the value.
+fn told(variable: &Variable, said: Option<Said>, detail: &str) -> String {
+    match said {
+        Some(said) if variable.kind.is_secret() => format!("(from {}) {detail}", said.source),
+        Some(said) => format!("= {:?} (from {}) {detail}", said.text, said.source),
+        None => detail.to_owned(),
+    }
+}
+
+/// The values in force, by name.
+struct Values(BTreeMap<&'static str, Value>);
+
+impl Values {
+    fn optional(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    fn required(&self, name: &str) -> Result<&Value, Fault> {
+        self.optional(name).ok_or_else(|| mismatch(name))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.optional(name) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.text(name).map(SecretString::from)
+    }
+
+    fn list<T: Clone>(&self, name: &str, pick: fn(&Value) -> Option<&Vec<T>>) -> Vec<T> {
+        self.optional(name).and_then(pick).cloned().unwrap_or_default()
+    }
+
+    fn number<T: TryFrom<u64>>(&self, name: &str) -> Result<T, Fault> {
+        match self.required(name)? {
+            Value::Number(number) => T::try_from(*number).map_err(|_| mismatch(name)),
+            _ => Err(mismatch(name)),
+        }
+    }
+
+    fn time(&self, name: &str) -> Result<Duration, Fault> {
+        match self.required(name)? {
+            Value::Time(time) => Ok(*time),
+            _ => Err(mismatch(name)),
+        }
+    }
+}
+
+/// A value that is missing, or does not fit the place it is meant for.
+fn mismatch(name: &str) -> Fault {
+    match table::find(name) {
+        Some(variable) => Fault::new(name, format!("must be {}", variable.kind)),
+        None => Fault::new(name, "is not in the table"),
+    }
+}
+
+fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fault> {
+    let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
+    let data_dir = PathBuf::from(required_text("DATA_DIR")?);
+
+    Ok(Config {
+        environment: match required_text("ENVIRONMENT")? {
+            "production" => Environment::Production,
+            _ => Environment::Development,
+        },
+        roles: match values.required("ROLE")? {
+            Value::Roles(roles) => *roles,
+            _ => return Err(mismatch("ROLE")),
+        },
+        http: Http {
+            host: match values.optional("HOST") {
+                Some(Value::Address(address)) => Some(*address),
+                _ => None,
+            },
+            port: values.number("PORT")?,
+            public_url: values.text("PUBLIC_URL").map(str::to_owned),
+            trusted_proxies: values.list("TRUSTED_PROXIES", |value| match value {
+                Value::Networks(networks) => Some(networks),
+                _ => None,
+            }),
+            allowed_origins: values.list("ALLOWED_ORIGINS", |value| match value {
+                Value::List(origins) => Some(origins),
+                _ => None,
+            }),
+            max_body_size: values.number("MAX_BODY_SIZE")?,
+        },
+        database: Database {
+            location: database.map_or_else(
+                || DatabaseLocation::Sqlite(data_dir.join(SQLITE_FILE)),
+                DatabaseLocation::Postgres,
+            ),
+            max_conns: values.number("DB_MAX_CONNS")?,
+            min_conns: values.number("DB_MIN_CONNS")?,
+            max_lifetime: values.time("DB_MAX_CONN_LIFETIME")?,
+            max_idle: values.time("DB_MAX_CONN_IDLE_TIME")?,
+            migrate_url: values.secret("MIGRATE_DB_URL"),
+        },
+        auth: Auth {
+            jwt_secret: values.secret("JWT_SECRET"),
+            jwt_expiry: values.time("JWT_EXPIRY")?,
+            jwt_issuer: required_text("JWT_ISSUER")?.to_owned(),
+            refresh_expiry: values.time("REFRESH_EXPIRY")?,
+        },
+        limits: Limits {
+            upload_size: values.number("MAX_UPLOAD_SIZE")?,
+            width: values.number("MAX_IMAGE_WIDTH")?,
+            height: values.number("MAX_IMAGE_HEIGHT")?,
+            pixels: values.number("MAX_PIXELS")?,
+            animation_pixels: values.number("MAX_ANIMATION_PIXELS")?,
+            frames: values.number("MAX_FRAMES")?,
+            timeout: values.time("TRANSFORM_TIMEOUT")?,
+        },
+        transform_threads: values.number("TRANSFORM_THREADS")?,
+        prefetch: values.number("QUEUE_PREFETCH_COUNT")?,
+        startup_timeout: values.time("STARTUP_TIMEOUT")?,
+        drain_timeout: values.time("DRAIN_TIMEOUT")?,
+        log: Log {
+            level: required_text("LOG_LEVEL")?.to_owned(),
+            format: match required_text("LOG_FORMAT")? {
+                "json" => LogFormat::Json,
+                _ => LogFormat::Text,
+            },
+        },
+        data_dir,
+    })
+}
+
+fn check_auth(
+    settings: &Settings,
+    values: &Values,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<Warning>,
+) {
+    const NAME: &str = "JWT_SECRET";
+    const ADVICE: &str = "make one with `openssl rand -hex 32`";
+    match settings.said(NAME) {
+        None if settings.said_first(DATABASE_NAMES).is_some() => faults.push(Fault::new(
+            NAME,
+            format!("is required with a Postgres database: at least 32 characters; {ADVICE}"),
+        )),
+        Some(said) if values.text(NAME).is_some() && secrets::is_well_known(&said.text) => {
+            let detail = format!("(from {}) is easily guessed; {ADVICE}", said.source);
+            if settings.is_production() {
+                faults.push(Fault::new(NAME, detail));
+            } else {
+                warnings.push(Warning::new(NAME, format!("{detail}; production refuses it")));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_database(
+    settings: &Settings,
+    values: &Values,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<Warning>,
+) {
+    if let (Ok(min), Ok(max)) =
+        (values.number::<u32>("DB_MIN_CONNS"), values.number("DB_MAX_CONNS"))
+        && min > max
+    {
+        faults.push(Fault::new(
+            "DB_MIN_CONNS",
+            format!("= {min} must be at most DB_MAX_CONNS, which is {max}"),
+        ));
+    }
+    if let (Some(first), Some(second)) =
+        (settings.said("SUPABASE_DB_URL"), settings.said("DATABASE_URL"))
+        && first.text != second.text
+        && let Some(used) = settings.said_first(DATABASE_NAMES)
+    {
+        let other = if used.name == first.name { second } else { first };
+        warnings.push(Warning::new(
+            other.name,
+            format!("(from {}) is ignored for {} (from {})", other.source, used.name, used.source),
+        ));
+    }
+    if settings.said("MIGRATE_DB_URL").is_some() && settings.said_first(DATABASE_NAMES).is_none() {
+        warnings.push(Warning::new(
+            "MIGRATE_DB_URL",
+            "has no effect without SUPABASE_DB_URL: the embedded database migrates by itself",
+        ));
+    }
+}
+
+fn check_times(values: &Values, faults: &mut Vec<Fault>, warnings: &mut Vec<Warning>) {
+    if let (Ok(transform), Ok(drain)) =
+        (values.time("TRANSFORM_TIMEOUT"), values.time("DRAIN_TIMEOUT"))
+        && transform >= drain
+    {
+        faults.push(Fault::new(
+            "TRANSFORM_TIMEOUT",
+            format!("= {} must be below DRAIN_TIMEOUT, which is {}", time(transform), time(drain)),
+        ));
+    }
+    if let (Ok(access), Ok(refresh)) = (values.time("JWT_EXPIRY"), values.time("REFRESH_EXPIRY"))
+        && refresh < access
+    {
+        warnings.push(Warning::new(
+            "REFRESH_EXPIRY",
+            format!("= {} is below JWT_EXPIRY, which is {}", time(refresh), time(access)),
+        ));
+    }
+}

@@ -1,0 +1,43 @@
+//! Floor 4: what the service does, each said once. HTTP and the consumer call the same flows.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    actors::{address::Address, doorbell::Doorbell, transformer::Transformer},
+    adapters::{cache::Cache, db::Db, password::Passwords, storage::Storage, token::Tokens},
+    domain::{ids::VariantId, limits::Limits},
+};
+
+pub mod accounts;
+pub mod delete;
+pub mod enqueue;
+pub mod flights;
+pub mod sessions;
+pub mod transform;
+pub mod upload;
+
+/// What flows work with: addresses of actors, never the actors.
+pub struct Services {
+    /// Rows.
+    pub database: Address<Db>,
+    /// Objects.
+    pub storage: Address<Storage>,
+    /// What was looked up lately.
+    pub cache: Address<Cache>,
+    /// Pixels.
+    pub transformer: Transformer,
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// How long a refresh token is good for.
+    pub refresh_lifetime: Duration,
+    /// Password hashes.
+    pub passwords: Passwords,
+    /// What is refused.
+    pub limits: Limits,
+    /// Rung when a job was put into the queue, or taken back.
+    pub jobs: Doorbell,
+    /// Rung when objects are to be removed.
+    pub deletions: Doorbell,
+    /// Variants being made in this process.
+    pub flights: Arc<flights::Flights<VariantId, transform::Made>>,
+}

@@ -1,0 +1,186 @@
+//! Making a variant: at once for somebody who waits, or as a job. Both make it the same way.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::Services;
+use crate::{
+    actors::{consumer::backoff, transformer::Priority},
+    adapters::{
+        Resource,
+        db::{
+            images::ImageById,
+            now,
+            variants::{CompleteVariant, FailVariant, ReserveVariant, VariantBySpec},
+        },
+        storage::{DeleteObject, GetObject, PutObject, Storage, hex},
+    },
+    domain::{
+        error::{Code, Error, Result},
+        ids::VariantId,
+        image::Image,
+        job::{Cancel, Job, Outcome, Runner},
+        transform::{Source, Spec},
+        variant::{self, Failure, Variant, VariantStatus},
+    },
+    imaging,
+};
+
+/// What came of making a variant.
+pub type Made = Result<variant::Made, imaging::Failure>;
+
+/// The variant of `image` by `spec`, as a row to be.
+pub fn plan(image: &Image, spec: &Spec) -> Variant {
+    Variant {
+        id: VariantId::new(),
+        image_id: image.id,
+        user_id: image.user_id,
+        spec: spec.canonical(),
+        spec_hash: spec.hash(),
+        engine: imaging::ENGINE,
+        status: VariantStatus::Pending,
+        made: None,
+        error: None,
+        created_at: now(),
+    }
+}
+
+/// What of `image` decides how a spec's defaults are meant.
+pub fn source(image: &Image) -> Source {
+    Source { format: image.format, has_alpha: image.has_alpha }
+}
+
+/// The variant of `image` by `spec`, made now if it was not there; whether it was.
+///
+/// # Errors
+/// `not_found` if the image has gone; what the engine refuses; `transform_timeout`; `overloaded`.
+pub async fn transform_now(
+    services: &Services,
+    image: Image,
+    spec: Spec,
+) -> Result<(Variant, bool)> {
+    let plan = plan(&image, &spec);
+    if let Some(ready) = look_up(services, &plan).await? {
+        return Ok((ready, true));
+    }
+    let variant = services.database.ask(ReserveVariant { variant: plan }).await?;
+    if variant.status == VariantStatus::Ready {
+        return Ok((variant, true));
+    }
+    let (id, spec) = (variant.id, Arc::new(spec));
+    loop {
+        let cancel = Cancel::default();
+        match make(services, &image, &variant, spec.clone(), Priority::Interactive, cancel).await? {
+            Ok(made) => return Ok((complete(services, id, made).await?, false)),
+            // It was a job's, and the job was cancelled: that is not for us.
+            Err(imaging::Failure::Cancelled) => {}
+            Err(imaging::Failure::Refused(error)) => {
+                if !error.is_passing() {
+                    let failure = Failure::from(&error);
+                    services.database.ask(FailVariant { id, failure }).await?;
+                }
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// The variant, if it was made before by this engine. Looking is cheaper than reserving, which
+/// writes.
+async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>> {
+    let Variant { user_id, image_id, .. } = *plan;
+    let query = VariantBySpec { user_id, image_id, spec_hash: plan.spec_hash.clone() };
+    let found = services.database.ask(query).await?;
+    Ok(found.filter(|variant| {
+        variant.status == VariantStatus::Ready && variant.engine >= imaging::ENGINE
+    }))
+}
+
+/// Records a variant as ready. If its image has gone meanwhile, its object goes too.
+async fn complete(services: &Services, id: VariantId, made: variant::Made) -> Result<Variant> {
+    let key = made.object_key.clone();
+    let query = CompleteVariant { id, made, engine: imaging::ENGINE, now: now() };
+    let completed = services.database.ask(query).await;
+    if completed.as_ref().is_err_and(|error| error.code == Code::NotFound) {
+        services.storage.ask(DeleteObject { key }).await?;
+    }
+    completed
+}
+
+/// Makes the picture and stores it, once for all who want it at this moment.
+async fn make(
+    services: &Services,
+    image: &Image,
+    variant: &Variant,
+    spec: Arc<Spec>,
+    priority: Priority,
+    cancel: Cancel,
+) -> Result<Made> {
+    let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
+    let original = GetObject { key: image.object_key.clone() };
+    let object_key = format!("variants/{}/{}-{}", image.id, variant.spec_hash, imaging::ENGINE);
+    let work = || async move {
+        let input = storage.ask(original).await.map_err(|error| match error.code {
+            // The row is there and its object is not: being deleted in this moment, or out of reach.
+            Code::NotFound => imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error)),
+            _ => imaging::Failure::Refused(error),
+        })?;
+        let output = transformer.transform(input, spec, priority, cancel).await?;
+        let bytes = Bytes::from(output.bytes);
+        let made = variant::Made {
+            format: output.format,
+            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            width: output.width,
+            height: output.height,
+            sha256: hex(&Sha256::digest(&bytes)),
+            object_key: object_key.clone(),
+        };
+        let put = PutObject { key: object_key, bytes };
+        storage.ask(put).await.map_err(imaging::Failure::Refused)?;
+        Ok(made)
+    };
+    services.flights.join(variant.id, work).await
+}
+
+/// Runs the jobs that the consumer leases.
+pub struct TransformRunner(pub Arc<Services>);
+
+impl Runner for TransformRunner {
+    fn run(&self, job: Job, cancel: Cancel) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
+        Box::pin(async move {
+            let attempt = job.attempts;
+            match transform_job(&self.0, job, cancel).await {
+                Ok(outcome) => outcome,
+                Err(error) if error.code == Code::NotFound => Outcome::Gone,
+                Err(error) if error.is_passing() => Outcome::Retry(error, backoff(attempt)),
+                Err(error) => Outcome::Fail(error),
+            }
+        })
+    }
+}
+
+async fn transform_job(services: &Services, job: Job, cancel: Cancel) -> Result<Outcome> {
+    let query = ImageById { user_id: job.user_id, id: job.image_id };
+    let image = services.database.ask(query).await?;
+    let spec = Spec::parse(&job.spec).map_err(Error::invalid)?;
+    let variant = services.database.ask(ReserveVariant { variant: plan(&image, &spec) }).await?;
+    if let (VariantStatus::Ready, Some(made)) = (variant.status, variant.made.clone()) {
+        return Ok(Outcome::Done(made));
+    }
+    let spec = Arc::new(spec);
+    loop {
+        let cancel = cancel.clone();
+        let priority = Priority::Background;
+        match make(services, &image, &variant, spec.clone(), priority, cancel.clone()).await? {
+            Ok(made) => return Ok(Outcome::Done(made)),
+            Err(imaging::Failure::Refused(error)) => return Err(error),
+            Err(imaging::Failure::Cancelled) if cancel.is_cancelled() => {
+                return Ok(Outcome::Cancelled);
+            }
+            // It was another job's flight that was cancelled.
+            Err(imaging::Failure::Cancelled) => {}
+        }
+    }
+}

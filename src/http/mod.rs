@@ -1,0 +1,56 @@
+//! Floor 5: HTTP. A request comes in through [`serve`], passes the [`gate`], and is answered by the
+//! module that bears the name of what it is about.
+
+use warp::{Filter, filters::BoxedFilter, reply::Response};
+
+mod accounts;
+mod body;
+mod console;
+mod content;
+pub mod context;
+mod deletions;
+mod fields;
+mod gate;
+mod health;
+mod idempotency;
+mod images;
+mod jobs;
+pub mod openapi;
+mod problem;
+pub mod serve;
+mod transforms;
+mod unread;
+mod upload;
+mod variants;
+
+/// Every route of the service.
+fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
+    health::routes(context)
+        .or(accounts::routes(context))
+        .unify()
+        .boxed()
+        .or(upload::routes(context))
+        .unify()
+        .boxed()
+        .or(images::routes(context))
+        .unify()
+        .boxed()
+        .or(transforms::routes(context))
+        .unify()
+        .boxed()
+        .or(variants::routes(context))
+        .unify()
+        .boxed()
+        .or(jobs::routes(context))
+        .unify()
+        .boxed()
+        .or(deletions::routes(context))
+        .unify()
+        .boxed()
+        .or(openapi::routes())
+        .unify()
+        .boxed()
+        .or(console::routes())
+        .unify()
+        .boxed()
+}

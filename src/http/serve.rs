@@ -1,0 +1,324 @@
+//! The connection loop: accepts, bounds the time that a client may take, gives each request its id,
+//! its way through the gate and its line in the log, and drains when told to.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService, util::option_layer};
+use tower_http::{
+    compression::CompressionLayer,
+    cors::{AllowOrigin, CorsLayer},
+};
+use uuid::Uuid;
+use warp::{
+    filters::BoxedFilter,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
+    reply::Response,
+};
+
+use super::{
+    context::{Context, Peer},
+    gate::Gate,
+    openapi::OPENAPI,
+    problem::{raise, render},
+    unread::Unread,
+};
+use crate::{
+    config,
+    domain::error::{Error, Result},
+};
+
+/// How long a new connection may say nothing.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long a connection may idle between requests, and how long a request's head may take; longer
+/// than load balancers keep theirs, so that it is they who close.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// What a connection that has not asked anything yet is given when the server stops.
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// Connections at a time; further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 8192;
+/// Longest request id that we take from a client.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Tells a request from all others, in answers and in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A body whose kind is forgotten; without it the layers' types don't fit hyper's bounds.
+type AnyBody<E> = UnsyncBoxBody<Bytes, E>;
+type Exchange =
+    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<warp::Error>>, Infallible>;
+type Answer =
+    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<AnyError>>, Infallible>;
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Binds the listener: to `host`, or else to every address of both families.
+///
+/// # Errors
+/// When the address is taken, or not ours.
+pub async fn bind(settings: &config::Http) -> io::Result<TcpListener> {
+    match settings.host {
+        Some(host) => TcpListener::bind(SocketAddr::new(host, settings.port)).await,
+        None => {
+            let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), settings.port);
+            match TcpListener::bind(both).await {
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                    let old = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), settings.port);
+                    TcpListener::bind(old).await
+                }
+                bound => bound,
+            }
+        }
+    }
+}
+
+/// Serves until `stop`, then finishes the requests that are under way, at most for `patience`.
+///
+/// # Errors
+/// When the routes contradict each other.
+pub async fn serve(
+    listener: TcpListener,
+    context: Context,
+    stop: CancellationToken,
+    patience: Duration,
+) -> Result<()> {
+    let exchange = exchange(&context)?;
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &connections) => accepted,
+            () = stop.cancelled() => break,
+        };
+        let (stream, peer, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, or a client that left at once: the next may do better.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let begun = Arc::new(AtomicBool::new(false));
+        let service = with_peer(exchange.clone(), peer, begun.clone());
+        let connection = http
+            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+            .into_owned();
+        let connection = graceful.watch(connection);
+        let stopping = stop.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            let silent = async {
+                tokio::select! {
+                    () = tokio::time::sleep(SILENCE) => {}
+                    () = stopping.cancelled() => tokio::time::sleep(LAST_CALL).await,
+                }
+                if begun.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%peer, error, "a connection broke");
+                },
+                () = silent => tracing::debug!(%peer, "nothing was asked; closed"),
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way; their connections are closed");
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, peer, place))
+}
+
+/// A service that tells each request where it came from.
+fn with_peer<S, B>(
+    service: S,
+    peer: SocketAddr,
+    begun: Arc<AtomicBool>,
+) -> impl Service<
+    Request<Incoming>,
+    Response = warp::http::Response<B>,
+    Error = Infallible,
+    Future: Send,
+> + Clone
+where
+    S: Service<
+            Request<Incoming>,
+            Response = warp::http::Response<B>,
+            Error = Infallible,
+            Future: Send,
+        > + Clone,
+{
+    service.map_request(move |mut request: Request<Incoming>| {
+        begun.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(Peer(peer));
+        request
+    })
+}
+
+/// One request, from the connection to the answer.
+fn exchange(context: &Context) -> Result<Answer> {
+    let gate = Arc::new(Gate::new(&OPENAPI).map_err(Error::internal)?);
+    let routes = super::routes(context);
+    let exchange = tower::service_fn(move |request| {
+        let (gate, routes) = (gate.clone(), routes.clone());
+        async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
+    });
+    let cors = option_layer(cors(&context.settings().allowed_origins));
+    let exchange = cors.layer(exchange).map_response(|response| response.map(UnsyncBoxBody::new));
+    let compressed = CompressionLayer::new().layer(Exchange::new(exchange));
+    Ok(Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new))))
+}
+
+async fn answer(
+    gate: &Gate,
+    routes: BoxedFilter<(Response,)>,
+    mut request: Request<Incoming>,
+) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (template, mut response) = match gate.admit(&method, &path) {
+        Ok(template) => {
+            // The answer to HEAD is that to GET; hyper leaves the body out.
+            if method == Method::HEAD {
+                *request.method_mut() = Method::GET;
+            }
+            (template, handle(routes, request).await)
+        }
+        Err(response) => {
+            // What it sent is read and discarded, so that it sees the answer.
+            drop(unread(request));
+            ("", *response)
+        }
+    };
+    render(&mut response, &request_id);
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    tracing::info!(
+        request_id,
+        %method,
+        route = template,
+        status = response.status().as_u16(),
+        ms = started.elapsed().as_millis(),
+        "request"
+    );
+    response
+}
+
+/// Lets the routes answer. A handler that panics is an error like any other.
+async fn handle(routes: BoxedFilter<(Response,)>, request: Request<Incoming>) -> Response {
+    let mut service = warp::service(routes);
+    let handled = AssertUnwindSafe(service.call(unread(request))).catch_unwind().await;
+    match handled {
+        // An error that is not one of ours comes from the router: the gate let in what no route takes.
+        Ok(Ok(response)) if is_foreign_error(&response) => {
+            raise(Error::internal(format_args!("no route answered: {}", response.status())))
+        }
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => raise(Error::internal("a handler panicked")),
+    }
+}
+
+fn is_foreign_error(response: &Response) -> bool {
+    let said = response.extensions().get::<Error>().is_some()
+        || response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value == "application/json");
+    response.status().as_u16() >= StatusCode::BAD_REQUEST.as_u16() && !said
+}
+
+fn unread(request: Request<Incoming>) -> Request<Unread> {
+    let waits = request
+        .headers()
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    request.map(|body| Unread::new(body, waits))
+}
+
+/// The client's id for the request if it is sane, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let sane = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(sane)
+        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// What pages of `origins` may do; `None` if there are none.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let all = origins.iter().any(|origin| origin == "*");
+    let listed: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    let allowed = if all { AllowOrigin::any() } else { AllowOrigin::list(listed) };
+    let methods =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let sent = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::RANGE,
+        header::IF_NONE_MATCH,
+        HeaderName::from_static("idempotency-key"),
+        REQUEST_ID,
+    ];
+    let seen = [
+        header::ETAG,
+        header::LOCATION,
+        header::RETRY_AFTER,
+        header::CONTENT_RANGE,
+        HeaderName::from_static("x-cache"),
+        HeaderName::from_static("deletion-receipt"),
+        REQUEST_ID,
+    ];
+    (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods(methods)
+            .allow_headers(sent)
+            .expose_headers(seen)
+    })
+}

@@ -1,0 +1,113 @@
+//! `POST /images/{id}/transform`: at once, or as a job.
+
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+use warp::{
+    Filter,
+    filters::BoxedFilter,
+    http::{StatusCode, header},
+    reply::Response,
+};
+
+use super::{
+    body::{self, Body, json, reply, with_header},
+    context::{Context, Request},
+    fields::Fields,
+    idempotency::Attempt,
+    images,
+    jobs::status_url,
+    problem::answered,
+    variants::VariantView,
+};
+use crate::{
+    domain::{
+        error::{Error, Result},
+        ids::{ImageId, JobId, VariantId},
+        image::Image,
+        transform::Spec,
+    },
+    flows::{
+        enqueue::enqueue,
+        transform::{source, transform_now},
+    },
+};
+
+pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
+    warp::path!("api" / "v1" / "images" / String / "transform")
+        .and(warp::post())
+        .and(context.request())
+        .and(body::stream())
+        .then(|id, request, body| answered(transform(request, id, body)))
+        .boxed()
+}
+
+/// A job that was accepted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AcceptedView {
+    #[schema(example = "Transformation accepted")]
+    message: &'static str,
+    job_id: JobId,
+    variant_id: VariantId,
+    /// Where to watch the job.
+    status_url: String,
+}
+
+/// Transforms a picture.
+///
+/// As a job, unless `sync=true`. An equal spec is the same variant, whoever asks how often.
+#[utoipa::path(post, path = "/api/v1/images/{id}/transform", tag = "transforms",
+    params(
+        ("id" = ImageId, Path),
+        ("sync" = Option<bool>, Query, description = "wait for the picture"),
+        ("Idempotency-Key" = Option<String>, Header, description = "a retry with it gets the first answer"),
+    ),
+    request_body = Spec,
+    responses(
+        (status = 200, description = "with `sync=true`; `X-Cache` tells whether it was there", body = VariantView),
+        (status = 202, body = AcceptedView),
+    ))]
+pub(super) async fn transform(request: Request, id: String, body: Body) -> Result<Response> {
+    let user_id = request.caller().await?.user_id;
+    let attempt = Attempt::begin(&request, user_id).await?;
+    let mut query = Fields::of_query(&request.query)?;
+    let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
+    query.finish()?;
+    let value = json(&request, body).await?;
+    if value.get("webhook_url").is_some_and(|url| !url.is_null()) {
+        let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
+        return Err(Error::field("/webhook_url", detail));
+    }
+    let spec = Spec::parse(&value).map_err(Error::invalid)?;
+    let asked = json!({ "sync": sync, "spec": spec.canonical() });
+    let work = async {
+        let image = images::find(&request, user_id, &id).await?;
+        let spec = spec.resolved(source(&image), request.header(header::ACCEPT));
+        if sync {
+            at_once(&request, image, spec).await
+        } else {
+            as_job(&request, &image, &spec).await
+        }
+    };
+    attempt.settle(&asked, work).await
+}
+
+async fn at_once(request: &Request, image: Image, spec: Spec) -> Result<Response> {
+    let services = request.shared_services();
+    // In a task of its own: a client that leaves does not leave a variant half recorded.
+    let work = tokio::spawn(async move { transform_now(&services, image, spec).await });
+    let (variant, was_there) = work.await.map_err(Error::internal)??;
+    let response = reply(StatusCode::OK, &VariantView::new(request, variant))?;
+    with_header(response, "x-cache", if was_there { "hit" } else { "miss" })
+}
+
+async fn as_job(request: &Request, image: &Image, spec: &Spec) -> Result<Response> {
+    let (variant, job) = enqueue(request.services(), image, spec).await?;
+    let view = AcceptedView {
+        message: "Transformation accepted",
+        job_id: job.id,
+        variant_id: variant.id,
+        status_url: status_url(request, job.id),
+    };
+    with_header(reply(StatusCode::ACCEPTED, &view)?, "location", &view.status_url)
+}

@@ -1,0 +1,6 @@
+//! The service through its public door: HTTP, by a real client, against a whole app.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod main_job;
+mod sandbox;

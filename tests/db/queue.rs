@@ -1,0 +1,288 @@
+//! Jobs, as workers get them.
+
+use std::{collections::HashSet, time::Duration};
+
+use chrono::{DateTime, Utc};
+use darkroom::{
+    adapters::db::{
+        images::DeleteImage,
+        jobs::{CancelJob, JobById},
+        queue::*,
+        variants::{CompleteVariant, VariantById},
+    },
+    domain::{
+        error::{Code, Error},
+        ids::{DeletionId, JobId},
+        job::{Job, JobStatus, MAX_ATTEMPTS, Outcome},
+        user::User,
+        variant::{Variant, VariantStatus},
+    },
+};
+use uuid::Uuid;
+
+use crate::sandbox::{ENGINE, Sandbox, made, now, seconds};
+
+const LEASE: i64 = 60;
+
+fn lease(worker: Uuid, limit: i64, now: DateTime<Utc>) -> LeaseJobs {
+    LeaseJobs { worker, limit, now, lease_until: now + seconds(LEASE) }
+}
+
+fn finish(worker: Uuid, job: &Job, outcome: Outcome, now: DateTime<Utc>) -> FinishJob {
+    FinishJob { worker, job_id: job.id, variant_id: job.variant_id, outcome, now }
+}
+
+fn outage() -> Error {
+    Error::unavailable("the storage", "connection refused")
+}
+
+/// An account with one job, and a worker that has leased it.
+struct Leased {
+    user: User,
+    worker: Uuid,
+    job: Job,
+    at: DateTime<Utc>,
+}
+
+impl Leased {
+    async fn new(sandbox: &Sandbox) -> Self {
+        let user = sandbox.user("ada").await;
+        sandbox.job(&sandbox.image(&user).await, 1).await;
+        let (worker, at) = (Uuid::now_v7(), now());
+        let job = sandbox.get(lease(worker, 1, at)).await.pop().unwrap();
+        Self { user, worker, job, at }
+    }
+
+    async fn job(&self, sandbox: &Sandbox) -> Job {
+        sandbox.get(JobById { user_id: self.user.id, id: self.job.id }).await
+    }
+
+    async fn variant(&self, sandbox: &Sandbox) -> Variant {
+        sandbox.get(VariantById { user_id: self.user.id, id: self.job.variant_id }).await
+    }
+
+    async fn cancel(&self, sandbox: &Sandbox) {
+        sandbox.get(CancelJob { user_id: self.user.id, id: self.job.id, now: self.at }).await;
+    }
+
+    fn finish(&self, outcome: Outcome) -> FinishJob {
+        finish(self.worker, &self.job, outcome, self.at)
+    }
+}
+
+pub async fn due_jobs_are_leased_oldest_first(sandbox: &Sandbox) {
+    let user = sandbox.user("ada").await;
+    let image = sandbox.image(&user).await;
+    let mut queued = Vec::new();
+    for number in 0..5 {
+        queued.push(sandbox.job(&image, number).await);
+    }
+    let (worker, at) = (Uuid::now_v7(), now());
+    assert_eq!(sandbox.get(lease(worker, 10, queued[0].created_at - seconds(1))).await, []);
+    let first = sandbox.get(lease(worker, 3, at)).await;
+    let ids = |jobs: &[Job]| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
+    assert_eq!(ids(&first), ids(&queued[..3]));
+    for job in &first {
+        assert_eq!((job.status, job.attempts), (JobStatus::Running, 1));
+        assert_eq!(job.started_at, Some(at));
+    }
+    assert_eq!(ids(&sandbox.get(lease(worker, 3, at)).await), ids(&queued[3..]));
+    assert_eq!(sandbox.get(lease(worker, 3, at)).await, []);
+}
+
+pub async fn no_two_workers_get_one_job(sandbox: &Sandbox) {
+    let user = sandbox.user("ada").await;
+    let image = sandbox.image(&user).await;
+    for number in 0..60 {
+        sandbox.job(&image, number).await;
+    }
+    let at = now();
+    let mut leased: Vec<JobId> = Vec::new();
+    loop {
+        let workers = (0..12).map(|_| lease(Uuid::now_v7(), 2, at)).collect();
+        let before = leased.len();
+        for answer in sandbox.together(workers).await {
+            let jobs = answer.unwrap();
+            assert!(jobs.len() <= 2, "more than asked for");
+            leased.extend(jobs.into_iter().map(|job| job.id));
+        }
+        if leased.len() == before {
+            break;
+        }
+    }
+    assert_eq!(leased.len(), 60);
+    assert_eq!(leased.into_iter().collect::<HashSet<_>>().len(), 60, "one was given twice");
+}
+
+pub async fn a_lease_that_ran_out_is_given_to_another(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let other = Uuid::now_v7();
+    let ended = leased.at + seconds(LEASE);
+    assert_eq!(sandbox.get(lease(other, 1, ended - seconds(1))).await, []);
+    let workers = (0..12).map(|_| lease(Uuid::now_v7(), 1, ended)).collect();
+    let answers = sandbox.together(workers).await;
+    let jobs: Vec<Job> = answers.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!((jobs[0].id, jobs[0].attempts), (leased.job.id, 2));
+    assert_eq!(jobs[0].error.as_ref().unwrap().code, "worker_lost", "why it was put back");
+}
+
+pub async fn the_last_attempt_lost_is_a_failure(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let mut at = leased.at;
+    for attempt in 2..=MAX_ATTEMPTS {
+        at += seconds(LEASE);
+        let jobs = sandbox.get(lease(Uuid::now_v7(), 1, at)).await;
+        assert_eq!(jobs[0].attempts, attempt);
+    }
+    at += seconds(LEASE);
+    assert_eq!(sandbox.get(lease(Uuid::now_v7(), 1, at)).await, []);
+    let job = leased.job(sandbox).await;
+    assert_eq!((job.status, job.finished_at), (JobStatus::Failed, Some(at)));
+    let failure = job.error.unwrap();
+    assert_eq!(failure.code, "worker_lost");
+    let variant = leased.variant(sandbox).await;
+    assert_eq!((variant.status, variant.error), (VariantStatus::Failed, Some(failure)));
+}
+
+pub async fn a_cancelled_job_of_a_lost_worker_is_cancelled(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    leased.cancel(sandbox).await;
+    let ended = leased.at + seconds(LEASE);
+    assert_eq!(sandbox.get(lease(Uuid::now_v7(), 1, ended)).await, []);
+    let job = leased.job(sandbox).await;
+    assert_eq!((job.status, job.error), (JobStatus::Cancelled, None));
+}
+
+pub async fn renewal_keeps_a_lease_and_tells_of_a_cancellation(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let (id, ended) = (leased.job.id, leased.at + seconds(LEASE));
+    let lease_until = ended + seconds(LEASE);
+    let jobs = vec![id, JobId::new()];
+    let renew = RenewLeases { worker: leased.worker, jobs, lease_until };
+    assert_eq!(sandbox.get(renew.clone()).await, [(id, false)]);
+    assert_eq!(sandbox.get(lease(Uuid::now_v7(), 1, ended)).await, []);
+    leased.cancel(sandbox).await;
+    assert_eq!(sandbox.get(renew.clone()).await, [(id, true)]);
+    let strangers = RenewLeases { worker: Uuid::now_v7(), ..renew.clone() };
+    assert_eq!(sandbox.get(strangers).await, []);
+    let nothing = RenewLeases { jobs: Vec::new(), ..renew };
+    assert_eq!(sandbox.get(nothing).await, []);
+}
+
+pub async fn a_finished_job_and_its_variant_agree(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let done = leased.finish(Outcome::Done(made("key")));
+    assert_eq!(sandbox.get(done.clone()).await, Some(JobStatus::Succeeded));
+    let (job, variant) = (leased.job(sandbox).await, leased.variant(sandbox).await);
+    assert_eq!((job.status, job.finished_at), (JobStatus::Succeeded, Some(leased.at)));
+    assert_eq!(job.error, None);
+    assert_eq!((variant.status, variant.made), (VariantStatus::Ready, Some(made("key"))));
+    assert_eq!(variant.engine, ENGINE);
+    assert_eq!(sandbox.get(done).await, None, "once");
+    assert_eq!(sandbox.get(CountUnfinished {}).await, 0);
+}
+
+pub async fn a_retry_waits_its_time_and_gives_up_at_last(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let after = Duration::from_secs(30);
+    let (mut at, mut job) = (leased.at, leased.job.clone());
+    for attempt in 1..MAX_ATTEMPTS {
+        assert_eq!(job.attempts, attempt);
+        let retry = finish(leased.worker, &job, Outcome::Retry(outage(), after), at);
+        assert_eq!(sandbox.get(retry).await, Some(JobStatus::Queued));
+        let waiting = leased.job(sandbox).await;
+        assert_eq!(waiting.error.unwrap().code, "dependency_unavailable");
+        assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
+        at += seconds(30);
+        let early = at - chrono::TimeDelta::microseconds(1);
+        assert_eq!(sandbox.get(lease(leased.worker, 1, early)).await, []);
+        job = sandbox.get(lease(leased.worker, 1, at)).await.pop().unwrap();
+    }
+    let last = finish(leased.worker, &job, Outcome::Retry(outage(), after), at);
+    assert_eq!(sandbox.get(last).await, Some(JobStatus::Failed));
+    let (job, variant) = (leased.job(sandbox).await, leased.variant(sandbox).await);
+    assert_eq!((job.status, job.attempts), (JobStatus::Failed, MAX_ATTEMPTS));
+    assert_eq!((variant.status, variant.error), (VariantStatus::Failed, job.error));
+}
+
+pub async fn a_failure_does_not_undo_a_ready_variant(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let id = leased.job.variant_id;
+    let complete = CompleteVariant { id, made: made("key"), engine: ENGINE, now: now() };
+    let ready = sandbox.get(complete).await;
+    let fail = leased.finish(Outcome::Fail(Error::new(Code::TransformImpossible, "no")));
+    assert_eq!(sandbox.get(fail).await, Some(JobStatus::Failed));
+    assert_eq!(leased.job(sandbox).await.error.unwrap().code, "transform_impossible");
+    assert_eq!(leased.variant(sandbox).await, ready);
+}
+
+pub async fn a_stopped_run_is_cancelled(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    leased.cancel(sandbox).await;
+    // A failing run that is not wanted any more is not tried again either.
+    let retry = leased.finish(Outcome::Retry(outage(), Duration::ZERO));
+    assert_eq!(sandbox.get(retry).await, Some(JobStatus::Cancelled));
+    assert_eq!(leased.job(sandbox).await.finished_at, Some(leased.at));
+    assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
+
+    let user = &leased.user;
+    sandbox.job(&sandbox.image(user).await, 2).await;
+    let job = sandbox.get(lease(leased.worker, 1, now())).await.pop().unwrap();
+    let stopped = finish(leased.worker, &job, Outcome::Cancelled, now());
+    assert_eq!(sandbox.get(stopped).await, Some(JobStatus::Cancelled));
+}
+
+pub async fn a_lost_lease_finishes_nothing(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let other = Uuid::now_v7();
+    let ended = leased.at + seconds(LEASE);
+    let job = sandbox.get(lease(other, 1, ended)).await.pop().unwrap();
+    let late = leased.finish(Outcome::Done(made("late")));
+    assert_eq!(sandbox.get(late).await, None);
+    assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
+    let gone = finish(other, &job, Outcome::Gone, ended);
+    assert_eq!(sandbox.get(gone).await, None);
+
+    let (user_id, id) = (leased.user.id, job.image_id);
+    let delete = DeleteImage { user_id, id, deletion_id: DeletionId::new(), now: ended };
+    sandbox.get(delete).await;
+    let done = finish(other, &job, Outcome::Done(made("key")), ended);
+    assert_eq!(sandbox.get(done).await, None, "the image is gone, and the job with it");
+}
+
+pub async fn a_draining_worker_gives_back_what_it_holds(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let image = sandbox.image(&leased.user).await;
+    let second = sandbox.job(&image, 2).await;
+    sandbox.get(lease(leased.worker, 1, now())).await;
+    let user_id = leased.user.id;
+    sandbox.get(CancelJob { user_id, id: second.id, now: now() }).await;
+    sandbox.job(&image, 3).await;
+    let other = Uuid::now_v7();
+    let theirs = sandbox.get(lease(other, 1, now())).await;
+
+    assert_eq!(sandbox.get(ReleaseJobs { worker: leased.worker, now: now() }).await, 2);
+    let job = leased.job(sandbox).await;
+    assert_eq!((job.status, job.attempts), (JobStatus::Queued, 0));
+    let second = sandbox.get(JobById { user_id, id: second.id }).await;
+    assert_eq!(second.status, JobStatus::Cancelled);
+    assert!(second.finished_at.is_some());
+    let theirs = sandbox.get(JobById { user_id, id: theirs[0].id }).await;
+    assert_eq!(theirs.status, JobStatus::Running);
+    let again = sandbox.get(lease(other, 1, leased.at)).await;
+    assert_eq!((again[0].id, again[0].attempts), (leased.job.id, 1));
+}
+
+pub async fn the_next_due_time_is_exact(sandbox: &Sandbox) {
+    assert_eq!(sandbox.get(NextDue { now: now() }).await, None);
+    let leased = Leased::new(sandbox).await;
+    let at = leased.at;
+    assert_eq!(sandbox.get(NextDue { now: at }).await, Some(at + seconds(LEASE)));
+    let retry = Outcome::Retry(outage(), Duration::from_micros(1_500_001));
+    sandbox.get(leased.finish(retry)).await;
+    let due = at + chrono::TimeDelta::microseconds(1_500_001);
+    assert_eq!(sandbox.get(NextDue { now: at }).await, Some(due));
+    assert_eq!(sandbox.get(NextDue { now: due }).await, None, "it is due, not to come");
+    assert_eq!(sandbox.get(lease(leased.worker, 1, due)).await.len(), 1);
+}

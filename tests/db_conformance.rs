@@ -1,0 +1,134 @@
+//! Every query on every database: SQLite, Postgres, and Postgres behind a pooler that gives each
+//! transaction another connection. One suite; each test has a database of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+#[path = "db/sandbox.rs"]
+mod sandbox;
+
+#[path = "db/deletions.rs"]
+mod deletions;
+#[path = "db/idempotency.rs"]
+mod idempotency;
+#[path = "db/images.rs"]
+mod images;
+#[path = "db/jobs.rs"]
+mod jobs;
+#[path = "db/queue.rs"]
+mod queue;
+#[path = "db/schema.rs"]
+mod schema;
+#[path = "db/tokens.rs"]
+mod tokens;
+#[path = "db/users.rs"]
+mod users;
+#[path = "db/variants.rs"]
+mod variants;
+
+/// Lists the tests once, and makes one of each for each database.
+macro_rules! suite {
+    ($($module:ident: $($test:ident)*;)*) => {
+        suite!(@on sqlite, $($module: $($test)*;)*);
+        suite!(@on postgres, $($module: $($test)*;)*);
+        suite!(@on pooled, $($module: $($test)*;)*);
+    };
+    (@on $backend:ident, $($module:ident: $($test:ident)*;)*) => {
+        mod $backend {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let sandbox = crate::sandbox::Sandbox::$backend().await;
+                    crate::$module::$test(&sandbox).await;
+                })*
+            })*
+        }
+    };
+}
+
+suite! {
+    schema:
+        many_machines_may_migrate_at_once
+        a_schema_that_is_behind_is_noticed
+        a_schema_that_is_ahead_is_left_alone
+        a_query_that_is_cut_off_leaves_nothing_behind
+        a_database_that_is_closed_is_unavailable
+        many_tasks_share_few_connections;
+    users:
+        a_registered_account_can_log_in
+        names_are_unique_without_regard_to_case
+        a_new_password_ends_every_login
+        usage_counts_what_is_stored
+        a_deleted_account_takes_everything_with_it
+        an_account_that_is_not_there_is_not_found;
+    tokens:
+        rotation_spends_the_token
+        the_same_client_gets_the_same_successor_within_the_grace
+        a_token_shown_late_revokes_the_login
+        a_token_shown_by_another_client_revokes_the_login
+        an_expired_token_is_expired
+        a_disabled_account_rotates_nothing
+        two_rotations_at_once_agree
+        a_revocation_beats_rotations_at_once
+        logout_ends_one_login
+        sessions_end_with_their_token
+        api_keys_come_and_go
+        a_purge_keeps_what_still_holds;
+    images:
+        an_image_is_kept_as_it_is
+        another_accounts_image_is_not_found
+        pages_by_offset_and_by_cursor
+        pages_by_label
+        a_patch_changes_what_it_names
+        eager_jobs_come_with_the_image
+        an_image_without_an_account_is_refused;
+    variants:
+        a_reserved_variant_is_pending
+        sixteen_reservations_make_one_row
+        a_variant_of_an_image_that_is_not_ones_own_is_refused
+        a_failed_variant_is_pending_again
+        an_older_engines_variant_is_remade_under_its_id
+        the_first_to_complete_wins
+        lists_hold_the_variants_of_their_images
+        a_deleted_variant_hands_over_its_object;
+    jobs:
+        an_accepted_job_is_queued
+        sixteen_equal_requests_make_one_job
+        a_ready_variant_comes_with_a_job_that_succeeded
+        a_new_job_follows_a_failed_one
+        lists_filter_and_page
+        a_queued_job_is_cancelled_at_once
+        a_running_job_is_asked_to_stop
+        a_finished_job_cannot_be_cancelled
+        a_retried_job_starts_afresh
+        a_retry_never_makes_a_second_job
+        another_accounts_job_is_not_found;
+    queue:
+        due_jobs_are_leased_oldest_first
+        no_two_workers_get_one_job
+        a_lease_that_ran_out_is_given_to_another
+        the_last_attempt_lost_is_a_failure
+        a_cancelled_job_of_a_lost_worker_is_cancelled
+        renewal_keeps_a_lease_and_tells_of_a_cancellation
+        a_finished_job_and_its_variant_agree
+        a_retry_waits_its_time_and_gives_up_at_last
+        a_failure_does_not_undo_a_ready_variant
+        a_stopped_run_is_cancelled
+        a_lost_lease_finishes_nothing
+        a_draining_worker_gives_back_what_it_holds
+        the_next_due_time_is_exact;
+    deletions:
+        an_image_is_deleted_with_its_objects
+        an_unknown_receipt_is_not_found
+        a_deletion_is_finished_with_its_last_object
+        a_deletion_of_nothing_is_finished
+        halves_struck_off_at_once_finish_it
+        an_upload_at_once_is_either_deleted_or_refused
+        a_long_list_of_objects_is_kept;
+    idempotency:
+        a_key_goes_from_reserved_to_done
+        one_of_sixteen_gets_the_key
+        a_stale_reservation_is_taken_over_once
+        a_released_key_is_free
+        keys_are_per_account_and_path
+        a_purge_forgets_expired_keys;
+}
