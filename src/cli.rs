@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -240,9 +240,11 @@ fn migrate() -> ExitCode {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
-    let migrating = crate::adapters::db::migrate(&config.database);
-    // A timer is made where it runs.
-    match runtime.block_on(async { tokio::time::timeout(MIGRATION, migrating).await }) {
+    // A timer can be made only inside the runtime.
+    let migrating = async {
+        tokio::time::timeout(MIGRATION, crate::adapters::db::migrate(&config.database)).await
+    };
+    match runtime.block_on(migrating) {
         Ok(Ok(report)) => {
             let done = match report.applied {
                 0 => "nothing to do".to_owned(),
@@ -276,6 +278,6 @@ fn in_full(error: &Error) -> String {
 }
 
 /// A path as it is shown.
-fn shown(path: &PathBuf) -> std::path::Display<'_> {
+fn shown(path: &Path) -> std::path::Display<'_> {
     path.display()
 }

@@ -51,13 +51,7 @@ pub struct Consumer {
 impl Consumer {
     /// The child that runs it.
     pub fn child(self) -> Child {
-        Child::new("consumer", move |supervisor| {
-            let consumer = self.clone();
-            async move {
-                let (actor, _) = Actor::spawn_linked(None, consumer, (), supervisor).await?;
-                Ok(actor.get_cell())
-            }
-        })
+        Child::actor("consumer", move || self.clone())
     }
 }
 

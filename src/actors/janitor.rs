@@ -41,13 +41,7 @@ pub struct Janitor {
 impl Janitor {
     /// The child that runs it.
     pub fn child(self) -> Child {
-        Child::new("janitor", move |supervisor| {
-            let janitor = self.clone();
-            async move {
-                let (actor, _) = Actor::spawn_linked(None, janitor, (), supervisor).await?;
-                Ok(actor.get_cell())
-            }
-        })
+        Child::actor("janitor", move || self.clone())
     }
 
     /// Removes the objects of deleted images until none is left to be removed.

@@ -24,13 +24,7 @@ pub struct Owner<R: Resource> {
 impl<R: Resource> Owner<R> {
     /// A child that owns what `open` returns and lives at `address`.
     pub fn child(name: &'static str, address: Address<R>, open: Open<R>) -> Child {
-        Child::new(name, move |supervisor| {
-            let owner = Owner { open: open.clone(), address: address.clone() };
-            async move {
-                let (actor, _) = Actor::spawn_linked(None, owner, (), supervisor).await?;
-                Ok(actor.get_cell())
-            }
-        })
+        Child::actor(name, move || Owner { open: open.clone(), address: address.clone() })
     }
 }
 

@@ -48,6 +48,20 @@ impl Child {
         Self { name, start: Box::new(move |supervisor| Box::pin(start(supervisor))), drain }
     }
 
+    /// A child that is the actor that `make` makes, each time anew.
+    pub fn actor<A>(name: &'static str, make: impl Fn() -> A + Send + Sync + 'static) -> Self
+    where
+        A: Actor<Arguments = ()>,
+    {
+        Self::new(name, move |supervisor| {
+            let actor = make();
+            async move {
+                let (actor, _) = Actor::spawn_linked(None, actor, (), supervisor).await?;
+                Ok(actor.get_cell())
+            }
+        })
+    }
+
     /// The same child, told to finish by `drain` instead of by closing its mailbox.
     pub fn drained_by(mut self, drain: fn(&ActorCell)) -> Self {
         self.drain = drain;

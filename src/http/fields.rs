@@ -73,7 +73,7 @@ impl Fields {
         name: &'static str,
         accepted: &str,
     ) -> T {
-        if !self.values.get(name).is_some_and(|value| !value.is_null()) {
+        if self.values.get(name).is_none_or(Value::is_null) {
             self.fault(name, format!("is missing; must be {accepted}"));
         }
         self.optional(name, accepted).unwrap_or_default()

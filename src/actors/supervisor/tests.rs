@@ -28,10 +28,7 @@ impl Scribe {
 
     fn new(name: &'static str, diary: &Diary, stops: bool) -> Child {
         let diary = diary.clone();
-        Child::new(name, move |supervisor| {
-            let scribe = Scribe { name, diary: diary.clone(), stops };
-            async move { Ok(Actor::spawn_linked(None, scribe, (), supervisor).await?.0.get_cell()) }
-        })
+        Child::actor(name, move || Scribe { name, diary: diary.clone(), stops })
     }
 
     fn write(&self, what: &str) {

@@ -166,7 +166,7 @@ fn read_resize(mut fields: Object<'_, '_>, background: Color) -> Option<Resize> 
 fn read_length(fields: &mut Object<'_, '_>, name: &str) -> Option<Length> {
     let accepted = || format!("must be between 1 and {MAX_SIDE}, or a fraction between 0 and 1");
     let value = fields.get(name)?;
-    let length = match value.as_f64() {
+    let length = match value.as_f64().map(object::rounded) {
         Some(fraction) if fraction > 0.0 && fraction < 1.0 => Some(Length::Fraction(fraction)),
         Some(pixels) => object::whole(pixels, 1, MAX_SIDE).map(Length::Pixels),
         None => None,
@@ -189,7 +189,7 @@ fn read_aspect(fields: &mut Object<'_, '_>) -> Option<f64> {
         },
         other => other.as_f64(),
     };
-    let ratio = ratio.filter(|ratio| (0.001..=1000.0).contains(ratio));
+    let ratio = ratio.map(object::rounded).filter(|ratio| (0.001..=1000.0).contains(ratio));
     if ratio.is_none() {
         fields.fault("aspect", "must be a ratio between 0.001 and 1000, like \"16:9\" or 1.5");
     }

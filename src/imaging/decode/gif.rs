@@ -24,7 +24,7 @@ pub(super) fn decode(
     let damaged = |cause: gif::DecodingError| broken(Format::Gif, cause);
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);
-    if let Some(bytes) = memory(limits).try_into().ok().and_then(std::num::NonZeroU64::new) {
+    if let Some(bytes) = std::num::NonZeroU64::new(memory(limits)) {
         options.set_memory_limit(MemoryLimit::Bytes(bytes));
     }
     let mut decoder = options.read_info(input).map_err(damaged)?;

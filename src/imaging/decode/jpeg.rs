@@ -1,80 +1,107 @@
-//! JPEG, by zune-jpeg in its strict mode: by default it fills in what is missing.
+//! JPEG, by the jpeg-decoder crate. Of the decoders in Rust it alone read all of the samples right: zune-jpeg 0.5 returns
+//! garbage, without an error, for baseline files that hold one scan a component.
 
-use zune_jpeg::{
-    JpegDecoder,
-    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
-};
+use std::io::Read;
 
-use super::{broken, expand, picture_of};
+use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
+
+use super::{broken, corrupt, expand, picture_of};
 use crate::{
     domain::{
         error::{Error, Result},
         format::Format,
         limits::Limits,
     },
-    imaging::{color, picture::Picture, probe::has_adobe_marker},
+    imaging::{color, picture::Picture, probe::adobe_transform},
 };
 
-/// A progressive JPEG may hold any number of scans over the whole picture; honest ones hold about ten.
-const MAX_SCANS: usize = 100;
+const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+/// Bytes of ones put before the end: more than the correction bits that a progressive scan can swallow in a row.
+const PADDING: usize = 1024;
+/// Adobe's marker says that the inks are coded as luma, chroma and black.
+const YCCK: u8 = 2;
 
 pub(super) fn decode(input: &[u8], limits: &Limits) -> Result<Picture> {
-    let longest = usize::try_from(limits.width.max(limits.height)).map_err(Error::internal)?;
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(longest)
-        .set_max_height(longest)
-        .jpeg_set_max_scans(MAX_SCANS);
-    let damaged = |cause| broken(Format::Jpeg, cause);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(input), options);
-    decoder.decode_headers().map_err(|cause| damaged(cause.to_string()))?;
-    let coded = decoder.input_colorspace().ok_or_else(|| damaged("no colour space".to_owned()))?;
-    let wanted = match coded {
-        ColorSpace::YCbCr | ColorSpace::Luma => ColorSpace::RGBA,
-        // Taken as they are and converted here: the decoder's own conversion ignores profiles.
-        other => other,
-    };
-    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-    let mut pixels = decoder.decode().map_err(|cause| damaged(cause.to_string()))?;
-    let info = decoder.info().ok_or_else(|| damaged("no header".to_owned()))?;
+    let damaged = |cause: jpeg_decoder::Error| broken(Format::Jpeg, cause);
+    let end = end_of_scans(input).ok_or_else(|| corrupt("the JPEG ends too early"))?;
+    let scans = input.get(..end).unwrap_or_default();
+    // A decoder that comes to the end marker before it has all pixels makes the rest up from zeros. So there are ones
+    // before the marker: no Huffman code consists of ones alone, and a decoder that still needs data fails on them.
+    let padding = [0xff, 0x00].repeat(PADDING);
+    let mut decoder = Decoder::new(scans.chain(padding.as_slice()).chain(END_OF_IMAGE.as_slice()));
+    let bytes = limits.pixels.saturating_mul(4);
+    decoder.set_max_decoding_buffer_size(usize::try_from(bytes).map_err(Error::internal)?);
+    decoder.read_info().map_err(damaged)?;
+    let info = decoder.info().ok_or_else(|| corrupt("the JPEG has no header"))?;
+    if info.pixel_format == PixelFormat::CMYK32 {
+        // Taken as they are, inverted: what they mean depends on Adobe's marker and on the profile.
+        decoder.set_color_transform(ColorTransform::CMYK);
+    }
+    let pixels = decoder.decode().map_err(damaged)?;
     let icc = decoder.icc_profile();
-
-    match coded {
-        ColorSpace::CMYK | ColorSpace::YCCK => {
-            if coded == ColorSpace::YCCK {
-                pixels.as_chunks_mut::<4>().0.iter_mut().for_each(ycck_to_cmyk);
-            }
-            if has_adobe_marker(input) {
-                pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
-            }
-            color::inks_to_srgb(&mut pixels, icc.as_deref());
+    let pixels = match info.pixel_format {
+        PixelFormat::CMYK32 => from_inks(pixels, adobe_transform(input), icc.as_deref()),
+        PixelFormat::RGB24 => in_srgb(expand(&pixels, |[r, g, b]| [r, g, b, 255]), icc.as_deref()),
+        PixelFormat::L8 => {
+            in_srgb(expand(&pixels, |[grey]| [grey, grey, grey, 255]), icc.as_deref())
         }
-        ColorSpace::RGB => pixels = expand(&pixels, |[red, green, blue]| [red, green, blue, 255]),
-        _ => {}
-    }
-    if let Some(icc) = icc
-        && !matches!(coded, ColorSpace::CMYK | ColorSpace::YCCK)
-    {
-        color::to_srgb(&mut pixels, &icc);
-    }
-    let pixels = picture_of(info.width.into(), info.height.into(), pixels)?;
-    Ok(Picture::still(pixels, false))
+        PixelFormat::L16 => return Err(corrupt("the JPEG is not of eight bits a channel")),
+    };
+    Ok(Picture::still(picture_of(info.width.into(), info.height.into(), pixels)?, false))
 }
 
-/// Luma and chroma of the three coloured inks, by JFIF's matrix; the black is as it is.
-fn ycck_to_cmyk(pixel: &mut [u8; 4]) {
+fn in_srgb(mut pixels: Vec<u8>, icc: Option<&[u8]>) -> Vec<u8> {
+    if let Some(icc) = icc {
+        color::to_srgb(&mut pixels, icc);
+    }
+    pixels
+}
+
+/// Four channels, inverted by the decoder, as colours.
+fn from_inks(mut pixels: Vec<u8>, adobe: Option<u8>, icc: Option<&[u8]>) -> Vec<u8> {
+    if adobe == Some(YCCK) {
+        pixels.as_chunks_mut::<4>().0.iter_mut().for_each(ycck_to_inks);
+    }
+    // Adobe's software writes inks inverted, so that they are right now; nobody else does.
+    if adobe.is_none() {
+        pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
+    }
+    color::inks_to_srgb(&mut pixels, icc);
+    pixels
+}
+
+/// Luma and chroma, inverted, as the three coloured inks by JFIF's matrix; the black is as it is.
+fn ycck_to_inks(pixel: &mut [u8; 4]) {
     let [luma, blue, red, black] = *pixel;
-    let (luma, blue, red) = (f32::from(luma), f32::from(blue) - 128.0, f32::from(red) - 128.0);
-    let ink = |light: f32| {
-        // The coding treats 255 − ink as if it were light.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
-        let light = light.round() as u8;
-        255 - light
-    };
+    let luma = f32::from(255 - luma);
+    let (blue, red) = (f32::from(255 - blue) - 128.0, f32::from(255 - red) - 128.0);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
+    let ink = |value: f32| value.round() as u8;
     *pixel = [
         ink(luma + 1.402 * red),
         ink(luma - 0.344_136 * blue - 0.714_136 * red),
         ink(luma + 1.772 * blue),
         black,
     ];
+}
+
+/// Where the end marker stands that follows the last scan.
+fn end_of_scans(input: &[u8]) -> Option<usize> {
+    let mut at = 2;
+    loop {
+        // To the next marker: in a scan, 0xff is followed by zero, or by a restart.
+        let marker = loop {
+            at += input.get(at..)?.iter().position(|byte| *byte == 0xff)?;
+            match *input.get(at + 1)? {
+                0xff => at += 1,
+                0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+                marker => break marker,
+            }
+        };
+        if [0xff, marker] == END_OF_IMAGE {
+            return Some(at);
+        }
+        let length = u16::from_be_bytes([*input.get(at + 2)?, *input.get(at + 3)?]);
+        at += 2 + usize::from(length);
+    }
 }

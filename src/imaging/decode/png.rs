@@ -27,6 +27,7 @@ pub(super) fn decode(
     let damaged = |cause: png::DecodingError| broken(Format::Png, cause);
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
+    options.set_skip_ancillary_crc_failures(false);
     let mut decoder = Decoder::new_with_options(Cursor::new(input), options);
     let bytes = usize::try_from(memory(limits)).map_err(Error::internal)?;
     decoder.set_limits(png::Limits { bytes });

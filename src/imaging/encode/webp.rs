@@ -32,7 +32,7 @@ pub(super) fn encode(
     }
     control.check()?;
     let mut encoder = AnimEncoder::new(width, height, &config);
-    // The container and GIF agree: 0 is for ever.
+    // 0 is for ever.
     encoder.set_loop_count(i32::try_from(picture.plays.min(65_535)).unwrap_or(0));
     let mut time = 0_i32;
     for frame in picture.frames() {
@@ -41,7 +41,42 @@ pub(super) fn encode(
     }
     let bytes =
         encoder.try_encode().map_err(|cause| refused(Format::Webp, format!("{cause:?}")))?;
-    Ok(bytes.to_vec())
+    let mut bytes = bytes.to_vec();
+    complete(&mut bytes, picture.has_alpha, u32::try_from(time).unwrap_or(0))
+        .ok_or_else(|| Error::internal("libwebp wrote a container of another shape"))?;
+    Ok(bytes)
+}
+
+/// Adds what the encoder can't know: that places where a frame was cleared are transparent, and how long the last frame is
+/// shown, which is what the others leave of `time`.
+fn complete(bytes: &mut [u8], has_alpha: bool, time: u32) -> Option<()> {
+    const FIRST_CHUNK: usize = 12;
+    const HEADER: usize = 8;
+    const DURATION: usize = HEADER + 12;
+    const ALPHA: u8 = 0x10;
+    let mut last = None;
+    let mut left = time;
+    let mut at = FIRST_CHUNK;
+    while let Some([kind @ .., a, b, c, d]) = bytes.get(at..at + HEADER) {
+        let length = u32::from_le_bytes([*a, *b, *c, *d]);
+        let (is_header, is_frame) = (kind == b"VP8X", kind == b"ANMF");
+        if is_header && has_alpha {
+            *bytes.get_mut(at + HEADER)? |= ALPHA;
+        }
+        if is_frame {
+            let [low, middle, high] = *bytes.get(at + DURATION..)?.first_chunk()?;
+            let shown = u32::from_le_bytes([low, middle, high, 0]);
+            if let Some((_, before)) = last.replace((at + DURATION, shown)) {
+                left = left.saturating_sub(before);
+            }
+        }
+        at += HEADER + usize::try_from(length.next_multiple_of(2)).ok()?;
+    }
+    // An animation whose frames are all the same is written as a still picture.
+    let Some((at, _)) = last else { return Some(()) };
+    let [low, middle, high, _] = left.min(0xff_ffff).to_le_bytes();
+    *bytes.get_mut(at..)?.first_chunk_mut()? = [low, middle, high];
+    Some(())
 }
 
 fn still(picture: &Picture, config: &WebPConfig) -> Result<Vec<u8>, Error> {

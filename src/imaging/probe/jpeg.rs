@@ -35,16 +35,18 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
     Ok(Header { width, height, frames: 1, has_alpha: false, orientation })
 }
 
-/// Whether Adobe's software wrote the file; it writes CMYK inverted.
-pub(in crate::imaging) fn has_adobe_marker(input: &[u8]) -> bool {
-    let mut found = false;
-    let walked = Reader::new(Cursor::new(input)).and_then(|mut reader| {
-        walk(&mut reader, |marker, segment| {
-            found |= marker == APP14 && segment.starts_with(b"Adobe");
-            Ok(())
-        })
+/// What Adobe's marker says of the colours, where there is one: 0 as they are, 1 YCbCr, 2 YCCK. Software that writes the
+/// marker writes inks inverted.
+pub(in crate::imaging) fn adobe_transform(input: &[u8]) -> Option<u8> {
+    let mut found = None;
+    let mut reader = Reader::new(Cursor::new(input)).ok()?;
+    let walked = walk(&mut reader, |marker, segment| {
+        if marker == APP14 && segment.starts_with(b"Adobe") {
+            found = segment.get(11).copied();
+        }
+        Ok(())
     });
-    walked.is_ok() && found
+    walked.ok().and(found)
 }
 
 /// Shows every segment before the first scan.

@@ -10,7 +10,7 @@ mod webp;
 
 use std::io::{BufRead, Seek};
 
-pub(super) use self::jpeg::has_adobe_marker;
+pub(super) use self::jpeg::adobe_transform;
 use self::reader::Reader;
 use super::plan;
 use crate::domain::{

@@ -41,7 +41,10 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) ->
             b"eXIf" if length <= MAX_EXIF => {
                 header.orientation = exif::orientation(reader.bytes(length)?);
             }
-            b"IEND" => break,
+            b"IEND" => {
+                reader.skip(4)?;
+                break;
+            }
             _ => {
                 header.has_alpha |= kind == *b"tRNS";
                 has_pixels |= kind == *b"IDAT";

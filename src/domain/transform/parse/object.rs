@@ -96,12 +96,12 @@ impl<'v, 'f> Object<'v, 'f> {
 
     /// A number from `min` to `max`.
     pub(super) fn number(&mut self, name: &str, min: f64, max: f64) -> Option<f64> {
-        let number = self.get(name)?.as_f64().filter(|number| (min..=max).contains(number));
+        let number = self.get(name)?.as_f64().map(rounded);
+        let number = number.filter(|number| (min..=max).contains(number));
         if number.is_none() {
             self.fault(name, format!("must be between {min} and {max}"));
         }
-        // Adding zero makes −0 the 0 that it equals.
-        number.map(|number| number + 0.0)
+        number
     }
 
     /// `true` or `false`.
@@ -150,6 +150,12 @@ impl<'v, 'f> Object<'v, 'f> {
         let choice = self.choice(name, &known, &[])?;
         names.iter().find(|(name, _)| *name == choice).map(|(_, value)| *value)
     }
+}
+
+/// A number to six decimals: as much as a picture can show, and little enough to come out of any JSON reader as it went
+/// in. Adding zero makes −0 the 0 that it equals.
+pub(super) fn rounded(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6 + 0.0
 }
 
 /// A whole number from `min` to `max`; `300.0` is one.

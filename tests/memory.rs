@@ -1,0 +1,171 @@
+//! A process of its own, watched from outside: what it takes, and whether it gives it back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use futures_util::{StreamExt, stream};
+use reqwest::{Client, Method, Response, StatusCode, multipart};
+use serde_json::{Value, json};
+
+const ROCKET: &[u8] = include_bytes!("pictures/rocket.jpg");
+const MIB: u64 = 1024 * 1024;
+
+/// A server with nothing configured; killed when the test is over.
+struct Server {
+    process: Child,
+    url: String,
+    client: Client,
+    token: String,
+    _data: tempfile::TempDir,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_darkroom"))
+            .args(["serve", "--port", "0"])
+            .env_clear()
+            .env("DATA_DIR", data.path())
+            .env("HOST", "127.0.0.1")
+            .current_dir(data.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let started = log.by_ref().map_while(Result::ok).find(|line| line.contains("serving on"));
+        let started = started.expect("the server starts");
+        let port = started.rsplit_once("address=127.0.0.1:").unwrap().1;
+        let url = format!("http://127.0.0.1:{}", port.split(' ').next().unwrap());
+        // A log that nobody reads would stop the server.
+        std::thread::spawn(move || log.for_each(drop));
+        let client = Client::builder().no_proxy().build().unwrap();
+        let body = json!({ "username": "ada", "password": "correct horse battery" });
+        let answer = client.post(format!("{url}/api/v1/auth/register")).json(&body).send().await;
+        let issued: Value = answer.unwrap().json().await.unwrap();
+        let token = issued["token"].as_str().unwrap().to_owned();
+        Self { process, url, client, token, _data: data }
+    }
+
+    /// Bytes of the process that are in memory, now or at most so far.
+    fn memory(&self, what: &str) -> u64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    async fn upload(&self, bytes: impl Into<reqwest::Body>) -> Response {
+        let request = self.request(Method::POST, "/api/v1/images");
+        request.header("content-type", "image/jpeg").body(bytes).send().await.unwrap()
+    }
+
+    /// The `n`th of an endless row of requests, good and bad; what it should be answered with.
+    async fn ask(&self, n: usize, image: &str) -> (StatusCode, u16) {
+        let transform = format!("/api/v1/images/{image}/transform");
+        let sync = format!("{transform}?sync=true");
+        let post = |path: &str, body: Value| self.request(Method::POST, path).json(&body).send();
+        let get = |path: String| self.request(Method::GET, &path).send();
+        let (answer, expected) = match n % 16 {
+            0 => (get("/health".to_owned()).await.unwrap(), 200),
+            1 => (self.upload(ROCKET).await, 201),
+            2 => (self.upload("no picture").await, 415),
+            3 => (self.upload("").await, 415),
+            4 => {
+                let image: Value = self.upload(&ROCKET[..60_000]).await.json().await.unwrap();
+                let path =
+                    format!("/api/v1/images/{}/transform?sync=true", image["id"].as_str().unwrap());
+                (post(&path, json!({ "rotate": 90 })).await.unwrap(), 422)
+            }
+            5 => {
+                let file = || multipart::Part::bytes(ROCKET).file_name("rocket.jpg");
+                let form = multipart::Form::new().part("file", file()).part("file", file());
+                let request = self.request(Method::POST, "/api/v1/images").multipart(form);
+                (request.send().await.unwrap(), 400)
+            }
+            6 => (post(&sync, json!({ "resize": { "width": 100 + n % 300 } })).await.unwrap(), 200),
+            7 => {
+                let spec = json!({ "filters": { "blur": 1 + n % 20 }, "format": "webp" });
+                (post(&transform, spec).await.unwrap(), 202)
+            }
+            8 => (
+                post(&sync, json!({ "resize": { "widht": 3 }, "rotate": "x" })).await.unwrap(),
+                400,
+            ),
+            9 => {
+                let crop = json!({ "crop": { "x": 9000, "y": 0, "width": 9, "height": 9 } });
+                (post(&sync, crop).await.unwrap(), 422)
+            }
+            10 => (get("/api/v1/images?limit=0".to_owned()).await.unwrap(), 400),
+            11 => (get("/api/v1/images?limit=5".to_owned()).await.unwrap(), 200),
+            12 => (get(format!("/api/v1/images/{image}/content")).await.unwrap(), 200),
+            13 => {
+                let body = vec![b' '; 10 * 1024 * 1024];
+                (self.request(Method::POST, &sync).body(body).send().await.unwrap(), 413)
+            }
+            14 => (get("/api/v1/nothing".to_owned()).await.unwrap(), 404),
+            _ => {
+                let body = json!({ "username": "ada", "password": "wrong password" });
+                (post("/api/v1/auth/login", body).await.unwrap(), 401)
+            }
+        };
+        let status = answer.status();
+        answer.bytes().await.unwrap();
+        (status, expected)
+    }
+
+    async fn ask_all(&self, range: std::ops::Range<usize>, image: &str) {
+        let asked = stream::iter(range).map(async |n| (n, self.ask(n, image).await));
+        let mut asked = std::pin::pin!(asked.buffer_unordered(16));
+        while let Some((n, (status, expected))) = asked.next().await {
+            assert_eq!(status.as_u16(), expected, "request {n}, of kind {}", n % 16);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Whatever it is asked, the process stays as it was.
+#[tokio::test]
+async fn a_thousand_requests_leave_nothing_behind() {
+    let server = Server::start().await;
+    let image: Value = server.upload(ROCKET).await.json().await.unwrap();
+    let image = image["id"].as_str().unwrap();
+    server.ask_all(0..100, image).await;
+    let before = server.memory("VmRSS");
+    server.ask_all(100..1000, image).await;
+    let after = server.memory("VmRSS");
+    let grown = after.saturating_sub(before) / MIB;
+    assert!(
+        grown <= 20,
+        "{} MiB after 100 requests, {} MiB after 1,000",
+        before / MIB,
+        after / MIB
+    );
+}
+
+/// A body is never held in memory, however large it is.
+#[tokio::test]
+async fn an_upload_is_streamed() {
+    let server = Server::start().await;
+    assert_eq!(server.upload(ROCKET).await.status(), StatusCode::CREATED);
+    let before = server.memory("VmHWM");
+    // A JPEG may be followed by anything; the file is as large as is allowed.
+    let mut large = ROCKET.to_vec();
+    large.resize(20 * 1024 * 1024, 0);
+    assert_eq!(server.upload(large).await.status(), StatusCode::CREATED);
+    let grown = server.memory("VmHWM").saturating_sub(before) / MIB;
+    assert!(grown <= 6, "the peak rose by {grown} MiB for 20 MiB");
+}
