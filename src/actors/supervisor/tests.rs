@@ -120,6 +120,9 @@ async fn if_one_can_not_start_none_is_left_running() {
     let started = Tree::start(vec![Scribe::child("a", &diary), broken]).await;
     let Err(error) = started else { panic!("it can't start") };
     assert_eq!(error.code, crate::domain::error::Code::DependencyUnavailable);
+    while entries(&diary) != ["a starts", "a stops"] {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
