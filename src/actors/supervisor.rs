@@ -24,6 +24,8 @@ pub const WINDOW: Duration = Duration::from_secs(60);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LAST_BACKOFF: Duration = Duration::from_secs(5);
+/// How long a child may take to stop when the start has failed.
+const STOP: Duration = Duration::from_secs(5);
 
 type Started = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>;
 
@@ -183,7 +185,8 @@ impl Actor for Supervisor {
                 Err(error) => {
                     for slot in slots.iter().rev() {
                         if let Some(cell) = &slot.cell {
-                            cell.stop(None);
+                            // Waited for: the supervisor's own end would cut it short.
+                            let _ = cell.stop_and_wait(None, Some(STOP)).await;
                         }
                     }
                     return Err(match error {

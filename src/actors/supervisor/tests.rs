@@ -23,10 +23,10 @@ struct Scribe {
 
 impl Scribe {
     fn child(name: &'static str, diary: &Diary) -> Child {
-        Self::new(name, diary, true)
+        Self::stopping(name, diary, true)
     }
 
-    fn new(name: &'static str, diary: &Diary, stops: bool) -> Child {
+    fn stopping(name: &'static str, diary: &Diary, stops: bool) -> Child {
         let diary = diary.clone();
         Child::actor(name, move || Scribe { name, diary: diary.clone(), stops })
     }
@@ -101,7 +101,7 @@ async fn a_child_that_does_not_finish_is_killed_and_named() {
     let diary = Diary::default();
     let children = vec![
         Scribe::child("a", &diary),
-        Scribe::new("stubborn", &diary, false),
+        Scribe::stopping("stubborn", &diary, false),
         Scribe::child("c", &diary),
     ];
     let tree = Tree::start(children).await.unwrap();
@@ -120,9 +120,7 @@ async fn if_one_can_not_start_none_is_left_running() {
     let started = Tree::start(vec![Scribe::child("a", &diary), broken]).await;
     let Err(error) = started else { panic!("it can't start") };
     assert_eq!(error.code, crate::domain::error::Code::DependencyUnavailable);
-    while entries(&diary) != ["a starts", "a stops"] {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(entries(&diary), ["a starts", "a stops"]);
 }
 
 #[tokio::test]
