@@ -79,10 +79,23 @@ impl Modify for Shared {
                 [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
             for operation in operations.into_iter().flatten() {
                 let responses = &mut operation.responses.responses;
+                for (status, response) in responses.iter_mut() {
+                    if let RefOr::T(response) = response
+                        && response.description.is_empty()
+                    {
+                        // The specification demands one; the status says it well enough.
+                        response.description = reason(status).to_owned();
+                    }
+                }
                 responses.insert("default".to_owned(), RefOr::T(problem.clone()));
             }
         }
     }
+}
+
+fn reason(status: &str) -> &'static str {
+    let status = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
+    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
 }
 
 /// The document, made once.

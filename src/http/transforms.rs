@@ -56,7 +56,7 @@ pub(super) struct AcceptedView {
 /// Transforms a picture.
 ///
 /// As a job, unless `sync=true`. An equal spec is the same variant, whoever asks how often.
-#[utoipa::path(post, path = "/api/v1/images/{id}/transform", tag = "transforms",
+#[utoipa::path(post, path = "/api/v1/images/{id}/transform", operation_id = "transform_image", tag = "transforms",
     params(
         ("id" = ImageId, Path),
         ("sync" = Option<bool>, Query, description = "wait for the picture"),
