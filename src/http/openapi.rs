@@ -19,7 +19,10 @@ use super::{
     problem::{Problem, answered},
     transforms, upload, variants,
 };
-use crate::domain::error::{Error, Result};
+use crate::domain::{
+    error::{Error, Result},
+    ids::DeletionId,
+};
 
 /// The document. Every path of the service stands in it, and no other is let in (`http/gate.rs`).
 #[derive(OpenApi)]
@@ -41,7 +44,7 @@ use crate::domain::error::{Error, Result};
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, DeletionId)),
     tags(
         (name = "accounts", description = "Who you are"),
         (name = "images", description = "Pictures as they were uploaded"),
