@@ -264,6 +264,34 @@ async fn deleting_an_account_leaves_nothing(sandbox: Sandbox) {
     assert_eq!(answer.status(), StatusCode::ACCEPTED);
     let receipt = answer.headers()["deletion-receipt"].to_str().unwrap().to_owned();
 
+    // Its token may be believed for some seconds more: that is nobody's failure.
+    let key_name = json!({ "name": "late" });
+    let passwords = json!({ "old": PASSWORD, "new": "another password" });
+    for (method, path, body) in [
+        (Method::POST, KEYS.to_owned(), key_name),
+        (Method::GET, KEYS.to_owned(), Value::Null),
+        (Method::POST, "/api/v1/me/password".to_owned(), passwords),
+        (Method::GET, ME.to_owned(), Value::Null),
+        (Method::DELETE, ME.to_owned(), json!({ "password": PASSWORD })),
+        (Method::POST, "/api/v1/images".to_owned(), Value::Null),
+        (Method::POST, format!("/api/v1/images/{image}/transform"), json!({})),
+        (Method::GET, "/api/v1/jobs".to_owned(), Value::Null),
+    ] {
+        for idempotent in [false, true] {
+            let mut request = ada.request(method.clone(), &path);
+            if idempotent {
+                request = request.header("idempotency-key", "late");
+            }
+            let request = match body {
+                Value::Null => request.header("content-type", "image/jpeg").body(ROCKET),
+                ref body => request.json(body),
+            };
+            let answer = request.send().await.unwrap();
+            let status = answer.status();
+            assert!(!status.is_server_error(), "{method} {path}: {:?}", answer.text().await);
+        }
+    }
+
     let path = format!("/api/v1/deletions/{receipt}");
     let finished = eventually(async || {
         let asked = sandbox.request(Method::GET, &path).send().await;

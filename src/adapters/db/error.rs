@@ -36,6 +36,11 @@ impl Stop {
         }
     }
 
+    /// `not_found` if the `what` that a new row refers to is gone: deleted at the same time, say.
+    pub(super) fn or_missing(self, what: &str) -> Self {
+        if self.is_missing_parent() { Error::not_found(what).into() } else { self }
+    }
+
     /// Whether the table asked for does not exist.
     pub(super) fn is_missing_table(&self) -> bool {
         match self {
