@@ -198,6 +198,31 @@ async fn a_refresh_token_is_good_once() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_by_its_address_which_only_trusted_proxies_can_say() {
+    let behind = async |sandbox: &Sandbox, token: &str, forwarded: &str| {
+        let body = json!({ "refresh_token": token });
+        let request = sandbox.request(Method::POST, REFRESH).json(&body);
+        request.header("x-forwarded-for", forwarded).send().await
+    };
+    // Nobody is trusted: what is said of the address counts for nothing.
+    let sandbox = Sandbox::start().await;
+    let token = text(&sandbox.register("ada").await.issued, "refresh_token");
+    for forwarded in ["203.0.113.7", "198.51.100.1", "nonsense"] {
+        expect(behind(&sandbox, &token, forwarded).await, StatusCode::OK).await;
+    }
+
+    let proxies = [("TRUSTED_PROXIES", "127.0.0.0/8,10.0.0.0/8")];
+    let sandbox = Sandbox::with(&proxies).await;
+    let token = text(&sandbox.register("ada").await.issued, "refresh_token");
+    // The right-most that is no proxy is the client; what it wrote itself stands left of that.
+    for forwarded in ["203.0.113.7", "198.51.100.1, 203.0.113.7", "203.0.113.7, 10.1.2.3"] {
+        expect(behind(&sandbox, &token, forwarded).await, StatusCode::OK).await;
+    }
+    let thief = behind(&sandbox, &token, "203.0.113.7, 198.51.100.1").await;
+    problem(thief, 401, "unauthenticated").await;
+}
+
+#[tokio::test]
 async fn logging_out_ends_one_login() {
     let sandbox = Sandbox::start().await;
     let ada = sandbox.register("ada").await;

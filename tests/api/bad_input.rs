@@ -299,10 +299,10 @@ fn specs(image: &str) -> Vec<Case> {
         Case::new(
             "a webhook",
             (Method::POST, path.trim_end_matches("?sync=true")),
-            (JSON, r#"{"webhook_url":"http://169.254.169.254/"}"#),
+            (JSON, r#"{"webhook_url":"http://169.254.169.254/","rotate":361}"#),
             INVALID,
         )
-        .faults(&["/webhook_url"]),
+        .faults(&["/webhook_url", "/rotate"]),
     ]
 }
 

@@ -29,7 +29,7 @@ impl Stop {
     }
 
     /// Whether the row that a new one refers to is gone.
-    pub(super) fn is_missing_parent(&self) -> bool {
+    fn is_missing_parent(&self) -> bool {
         match self {
             Stop::Sql(sqlx::Error::Database(error)) => error.is_foreign_key_violation(),
             _ => false,
