@@ -155,7 +155,7 @@ pub(super) fn limit(fields: &mut Fields) -> i64 {
 }
 
 /// The pictures of the account, newest first.
-#[utoipa::path(get, path = "/api/v1/images", tag = "images",
+#[utoipa::path(get, path = "/api/v1/images", operation_id = "list_images", tag = "images",
     params(
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out", minimum = 1, maximum = 100),
         ("offset" = Option<i64>, Query, description = "how many to leave out", minimum = 0),
@@ -198,7 +198,7 @@ pub(super) async fn list(request: Request) -> Result<Response> {
 }
 
 /// One picture, with what was made of it.
-#[utoipa::path(get, path = "/api/v1/images/{id}", tag = "images",
+#[utoipa::path(get, path = "/api/v1/images/{id}", operation_id = "get_image", tag = "images",
     params(("id" = ImageId, Path)), responses((status = 200, body = ImageView)))]
 pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -226,7 +226,7 @@ pub(super) struct ImagePatchBody {
 }
 
 /// Changes a picture.
-#[utoipa::path(patch, path = "/api/v1/images/{id}", tag = "images", request_body = ImagePatchBody,
+#[utoipa::path(patch, path = "/api/v1/images/{id}", operation_id = "patch_image", tag = "images", request_body = ImagePatchBody,
     params(("id" = ImageId, Path)), responses((status = 200, body = ImageView)))]
 pub(super) async fn patch(request: Request, id: String, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -276,7 +276,7 @@ pub(super) fn check_tags(tags: Vec<String>) -> Result<Vec<String>, Vec<Fault>> {
 }
 
 /// The picture's bytes, as they were uploaded.
-#[utoipa::path(get, path = "/api/v1/images/{id}/content", tag = "images",
+#[utoipa::path(get, path = "/api/v1/images/{id}/content", operation_id = "get_image_content", tag = "images",
     params(("id" = ImageId, Path)),
     responses((status = 200, content_type = "image/*"), (status = 206, content_type = "image/*"), (status = 304)))]
 pub(super) async fn original(request: Request, id: String) -> Result<Response> {
@@ -292,7 +292,7 @@ pub(super) async fn original(request: Request, id: String) -> Result<Response> {
 }
 
 /// Deletes a picture with everything made of it.
-#[utoipa::path(delete, path = "/api/v1/images/{id}", tag = "images",
+#[utoipa::path(delete, path = "/api/v1/images/{id}", operation_id = "delete_image", tag = "images",
     params(("id" = ImageId, Path)),
     responses((status = 204, headers(("Deletion-Receipt" = String, description = "see `GET /deletions/{id}`")))))]
 pub(super) async fn delete(request: Request, id: String) -> Result<Response> {

@@ -112,7 +112,7 @@ async fn find(request: &Request, user_id: UserId, id: &str) -> Result<Variant> {
 }
 
 /// What was made of a picture.
-#[utoipa::path(get, path = "/api/v1/images/{id}/variants", tag = "variants",
+#[utoipa::path(get, path = "/api/v1/images/{id}/variants", operation_id = "list_variants", tag = "variants",
     params(("id" = ImageId, Path)), responses((status = 200, body = VariantsView)))]
 pub(super) async fn of_image(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -125,7 +125,7 @@ pub(super) async fn of_image(request: Request, id: String) -> Result<Response> {
 }
 
 /// One variant.
-#[utoipa::path(get, path = "/api/v1/variants/{id}", tag = "variants",
+#[utoipa::path(get, path = "/api/v1/variants/{id}", operation_id = "get_variant", tag = "variants",
     params(("id" = VariantId, Path)), responses((status = 200, body = VariantView)))]
 pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -136,7 +136,7 @@ pub(super) async fn get(request: Request, id: String) -> Result<Response> {
 /// The variant's bytes.
 ///
 /// Before it is ready 409 `variant_not_ready`; if it could not be made, 422 with the reason.
-#[utoipa::path(get, path = "/api/v1/variants/{id}/content", tag = "variants",
+#[utoipa::path(get, path = "/api/v1/variants/{id}/content", operation_id = "get_variant_content", tag = "variants",
     params(("id" = VariantId, Path)),
     responses((status = 200, content_type = "image/*"), (status = 206, content_type = "image/*"), (status = 304)))]
 pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
@@ -161,7 +161,7 @@ pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
 }
 
 /// Deletes a variant.
-#[utoipa::path(delete, path = "/api/v1/variants/{id}", tag = "variants",
+#[utoipa::path(delete, path = "/api/v1/variants/{id}", operation_id = "delete_variant", tag = "variants",
     params(("id" = VariantId, Path)), responses((status = 204)))]
 pub(super) async fn delete(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod accounts;
+mod bad_input;
+mod bodies;
+mod errors;
 mod main_job;
+mod openapi;
 mod sandbox;
