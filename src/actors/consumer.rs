@@ -214,13 +214,14 @@ impl Consumer {
         let (myself, worker) = (myself.clone(), state.worker);
         let (database, runner) = (self.database.clone(), self.runner.clone());
         state.tasks.spawn(async move {
-            let (id, variant_id, attempt) = (job.id, job.variant_id, job.attempts);
+            let (id, user_id, variant_id) = (job.id, job.user_id, job.variant_id);
+            let attempt = job.attempts;
             let run = AssertUnwindSafe(runner.run(job, cancel)).catch_unwind();
             let outcome = run.await.unwrap_or_else(|_| {
                 Outcome::Retry(Error::internal("the job panicked"), backoff(attempt))
             });
             tracing::info!(job = %id, attempt, outcome = outcome.name(), "job run");
-            let finish = FinishJob { worker, job_id: id, variant_id, outcome, now: now() };
+            let finish = FinishJob { worker, user_id, job_id: id, variant_id, outcome, now: now() };
             if let Err(error) = database.ask(finish).await {
                 // The lease will run out, and the job run again.
                 tracing::error!(job = %id, %error, cause = error.cause, "could not record a job");

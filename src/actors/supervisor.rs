@@ -81,16 +81,20 @@ impl Tree {
     /// # Errors
     /// When one can't start; those started before it are stopped again.
     pub async fn start(children: Vec<Child>) -> Result<Self> {
+        Self::start_at_pace(children, FIRST_BACKOFF).await
+    }
+
+    async fn start_at_pace(children: Vec<Child>, first_backoff: Duration) -> Result<Self> {
         let (give_up, gave_up) = watch::channel(None);
-        let (supervisor, _) = Actor::spawn(None, Supervisor { give_up }, children).await.map_err(
-            |error| match error {
-                SpawnErr::StartupFailed(cause) => match cause.downcast::<Error>() {
-                    Ok(error) => *error,
-                    Err(cause) => Error::internal(cause),
-                },
-                other => Error::internal(other),
+        let supervisor = Supervisor { give_up, first_backoff };
+        let started = Actor::spawn(None, supervisor, children).await;
+        let (supervisor, _) = started.map_err(|error| match error {
+            SpawnErr::StartupFailed(cause) => match cause.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(cause) => Error::internal(cause),
             },
-        )?;
+            other => Error::internal(other),
+        })?;
         Ok(Self { supervisor, gave_up })
     }
 
@@ -146,6 +150,7 @@ enum Message {
 
 struct Supervisor {
     give_up: watch::Sender<Option<&'static str>>,
+    first_backoff: Duration,
 }
 
 struct Slot {
@@ -277,25 +282,16 @@ impl Supervisor {
             self.give_up.send_replace(Some(slot.child.name));
             return;
         }
-        myself.send_after(backoff(slot.deaths.len()), move || Message::Restart(index));
+        let pause = backoff(self.first_backoff, slot.deaths.len());
+        myself.send_after(pause, move || Message::Restart(index));
     }
 }
 
 /// Pause before the `n`th restart within the window, `n` from 1.
-fn backoff(n: usize) -> Duration {
+fn backoff(first: Duration, n: usize) -> Duration {
     let doublings = u32::try_from(n.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
-    (FIRST_BACKOFF * 2u32.pow(doublings)).min(LAST_BACKOFF)
+    (first * 2u32.pow(doublings)).min(LAST_BACKOFF)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_doubles_and_is_bounded() {
-        assert_eq!(backoff(1), FIRST_BACKOFF);
-        assert_eq!(backoff(2), FIRST_BACKOFF * 2);
-        assert_eq!(backoff(3), FIRST_BACKOFF * 4);
-        assert_eq!(backoff(1000), LAST_BACKOFF);
-    }
-}
+mod tests;

@@ -108,7 +108,7 @@ impl Transformer {
     ///
     /// # Errors
     /// What the engine refuses; `overloaded` when too much waits already; `transform_timeout`;
-    /// `internal` when a codec panicked. [`Failure::Cancelled`] after `cancel`.
+    /// `image_corrupt` when a codec panicked. [`Failure::Cancelled`] after `cancel`.
     pub async fn transform(
         &self,
         input: Bytes,
@@ -263,18 +263,41 @@ impl Worker for Painter {
     }
 }
 
-/// The work itself. A codec that panics costs this one picture.
+/// The work itself.
 fn paint(work: &Work, limits: &Limits) -> Result<Output, Failure> {
     let control = Control { deadline: Some(work.deadline), cancel: work.cancel.clone() };
-    catch_unwind(AssertUnwindSafe(|| imaging::transform(&work.input, &work.spec, limits, &control)))
-        .unwrap_or_else(|panic| {
-            let message = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            tracing::error!(message, "the engine panicked");
-            let detail = "the picture could not be processed";
-            Err(Failure::Refused(Error::new(Code::ImageCorrupt, detail).caused_by(message)))
-        })
+    contained(|| imaging::transform(&work.input, &work.spec, limits, &control))
+}
+
+/// A codec that panics costs this one picture.
+fn contained(engine: impl FnOnce() -> Result<Output, Failure>) -> Result<Output, Failure> {
+    catch_unwind(AssertUnwindSafe(engine)).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        tracing::error!(message, "the engine panicked");
+        let detail = "the picture could not be processed";
+        Err(Failure::Refused(Error::new(Code::ImageCorrupt, detail).caused_by(message)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_that_panics_is_a_picture_that_can_not_be_read() {
+        let thrown: [fn(); 2] = [|| panic!("out of bounds"), || panic!("at row {}", 7)];
+        for (panic, message) in thrown.into_iter().zip(["out of bounds", "at row 7"]) {
+            let failure = contained(|| {
+                panic();
+                Err(Failure::Cancelled)
+            });
+            let Err(Failure::Refused(error)) = failure else { panic!("a refusal") };
+            assert_eq!((error.code, error.cause.as_deref()), (Code::ImageCorrupt, Some(message)));
+            assert!(!error.detail.contains(message), "the client learns nothing of it");
+        }
+    }
 }

@@ -120,7 +120,9 @@ async fn make(
 ) -> Result<Made> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
     let original = GetObject { key: image.object_key.clone() };
-    let object_key = format!("variants/{}/{}-{}", image.id, variant.spec_hash, imaging::ENGINE);
+    // Of the row, not of the spec: when the variant is deleted and made again, the old object is removed
+    // after the new one was stored.
+    let object_key = format!("variants/{}-{}", variant.id, imaging::ENGINE);
     let work = || async move {
         let input = storage.ask(original).await.map_err(|error| match error.code {
             // The row is there and its object is not: being deleted in this moment, or out of reach.

@@ -103,6 +103,14 @@ impl Attempt {
         }
     }
 
+    /// Gives the key back: `error` came before it was known what is asked.
+    pub async fn abandon(self, error: Error) -> Error {
+        if let Some(mut held) = self.reserved {
+            held.release().await;
+        }
+        error
+    }
+
     /// The answer to `asked`: the one given before, or that of `work`, which is kept.
     ///
     /// `asked` is all that makes the request what it is: the file's hash and the fields, not the raw
@@ -140,6 +148,7 @@ impl Held {
                 (Ok(response), stored)
             }
             Err(error) if error.status >= 500 || matches!(error.status, 400 | 413 | 429) => {
+                self.release().await;
                 return Err(error);
             }
             Err(error) => {
@@ -163,20 +172,31 @@ impl Held {
         }
         result
     }
+
+    /// Gives the key back, before the answer goes out: a retry that follows it must not find the key taken.
+    async fn release(&mut self) {
+        if let Some(key) = self.key.take() {
+            release(&self.services, key).await;
+        }
+    }
 }
 
+/// Of a request whose client has left.
 impl Drop for Held {
     fn drop(&mut self) {
-        let Some(Key { user_id, path, key }) = self.key.take() else { return };
+        let Some(key) = self.key.take() else { return };
         let services = self.services.clone();
         // Outside a runtime the process is ending, and the reservation ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = services.database.ask(ReleaseKey { user_id, path, key }).await {
-                    tracing::warn!(%error, cause = error.cause, "an idempotency key stays reserved");
-                }
-            });
+            runtime.spawn(async move { release(&services, key).await });
         }
+    }
+}
+
+async fn release(services: &Services, key: Key) {
+    let Key { user_id, path, key } = key;
+    if let Err(error) = services.database.ask(ReleaseKey { user_id, path, key }).await {
+        tracing::warn!(%error, cause = error.cause, "an idempotency key stays reserved");
     }
 }
 
@@ -199,13 +219,15 @@ async fn store(response: Response) -> Result<(Response, StoredResponse)> {
 /// The answer given before.
 fn restore(stored: StoredResponse) -> Result<Response> {
     let status = u16::try_from(stored.status).map_err(Error::internal)?;
-    if status >= 400 {
+    let mut response = if status >= 400 {
         let error: StoredError = serde_json::from_str(&stored.body).map_err(Error::internal)?;
         let faults = error.faults;
-        return Ok(raise(Error { status, faults, ..Error::new(error.code, error.detail) }));
-    }
-    let mut response = Response::new(stored.body.into());
-    *response.status_mut() = StatusCode::from_u16(status).map_err(Error::internal)?;
+        raise(Error { status, faults, ..Error::new(error.code, error.detail) })
+    } else {
+        let mut response = Response::new(stored.body.into());
+        *response.status_mut() = StatusCode::from_u16(status).map_err(Error::internal)?;
+        response
+    };
     for (name, value) in stored.headers.as_object().into_iter().flatten() {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(Error::internal)?;
         let value = HeaderValue::from_str(value.as_str().unwrap_or_default());

@@ -70,23 +70,10 @@ pub(super) struct AcceptedView {
 pub(super) async fn transform(request: Request, id: String, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let attempt = Attempt::begin(&request, user_id).await?;
-    let mut query = Fields::of_query(&request.query)?;
-    let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
-    query.finish()?;
-    let mut value = json(&request, body).await?;
-    let webhook_url = value.as_object_mut().and_then(|fields| fields.remove("webhook_url"));
-    let mut faults = Vec::new();
-    if webhook_url.is_some_and(|url| !url.is_null()) {
-        let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
-        faults.push(Fault::new("/webhook_url", detail));
-    }
-    let spec = Spec::parse(&value).unwrap_or_else(|found| {
-        faults.extend(found);
-        Spec::default()
-    });
-    if !faults.is_empty() {
-        return Err(Error::invalid(faults));
-    }
+    let (sync, spec) = match read(&request, body).await {
+        Ok(read) => read,
+        Err(error) => return Err(attempt.abandon(error).await),
+    };
     let asked = json!({ "sync": sync, "spec": spec.canonical() });
     let work = async {
         let image = images::find(&request, user_id, &id).await?;
@@ -98,6 +85,25 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
         }
     };
     attempt.settle(&asked, work).await
+}
+
+/// Whether to wait for the picture, and what is to be made.
+async fn read(request: &Request, body: Body) -> Result<(bool, Spec)> {
+    let mut query = Fields::of_query(&request.query)?;
+    let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
+    query.finish()?;
+    let mut value = json(request, body).await?;
+    let webhook_url = value.as_object_mut().and_then(|fields| fields.remove("webhook_url"));
+    let mut faults = Vec::new();
+    if webhook_url.is_some_and(|url| !url.is_null()) {
+        let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
+        faults.push(Fault::new("/webhook_url", detail));
+    }
+    let spec = Spec::parse(&value).unwrap_or_else(|found| {
+        faults.extend(found);
+        Spec::default()
+    });
+    if faults.is_empty() { Ok((sync, spec)) } else { Err(Error::invalid(faults)) }
 }
 
 async fn at_once(request: &Request, image: Image, spec: Spec) -> Result<Response> {

@@ -82,19 +82,10 @@ pub(super) struct RawPicture(Vec<u8>);
 pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let attempt = Attempt::begin(&request, user_id).await?;
-    let content_type = request.header(header::CONTENT_TYPE).unwrap_or_default().trim();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let received = match media_type.as_str() {
-        "multipart/form-data" => multipart(&request, content_type, body).await?,
-        "" | "application/octet-stream" => raw(&request, body).await?,
-        other if other.starts_with("image/") => raw(&request, body).await?,
-        _ => {
-            let detail = "send multipart/form-data with a `file`, or the picture as the body with \
-                          a Content-Type of image/*";
-            return Err(Error::new(Code::UnsupportedMediaType, detail));
-        }
+    let Received { spooled, description, fields } = match receive(&request, body).await {
+        Ok(received) => received,
+        Err(error) => return Err(attempt.abandon(error).await),
     };
-    let Received { spooled, description, fields } = received;
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
     let services = request.services();
     let work = async {
@@ -113,6 +104,22 @@ struct Received {
     description: Description,
     /// All that was said beside the file.
     fields: Value,
+}
+
+/// The upload, in the shape that its `Content-Type` names.
+async fn receive(request: &Request, body: Body) -> Result<Received> {
+    let content_type = request.header(header::CONTENT_TYPE).unwrap_or_default().trim();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media_type.as_str() {
+        "multipart/form-data" => multipart(request, content_type, body).await,
+        "" | "application/octet-stream" => raw(request, body).await,
+        other if other.starts_with("image/") => raw(request, body).await,
+        _ => {
+            let detail = "send multipart/form-data with a `file`, or the picture as the body with \
+                          a Content-Type of image/*";
+            Err(Error::new(Code::UnsupportedMediaType, detail))
+        }
+    }
 }
 
 /// The body is the picture; what is said of it stands in the query.

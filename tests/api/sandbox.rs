@@ -24,7 +24,8 @@ pub struct Sandbox {
     app: Option<App>,
     runtime: Option<Runtime>,
     leaves_jobs: bool,
-    data: TempDir,
+    variables: Vec<(String, String)>,
+    data: Arc<TempDir>,
     database: Option<String>,
 }
 
@@ -36,11 +37,16 @@ impl Sandbox {
 
     /// With some variables set.
     pub async fn with(variables: &[(&str, &str)]) -> Self {
-        Self::launch(variables, None).await
+        Self::launch(variables, None, None).await
     }
 
     /// On a real Postgres, in a database of its own.
     pub async fn on_postgres() -> Self {
+        Self::on_postgres_with(&[]).await
+    }
+
+    /// On a real Postgres, with some variables set.
+    pub async fn on_postgres_with(variables: &[(&str, &str)]) -> Self {
         let name = format!("darkroom_api_{}", uuid::Uuid::now_v7().simple());
         let admin = admin_url();
         administer(&admin, &format!("CREATE DATABASE {name}")).await;
@@ -48,17 +54,31 @@ impl Sandbox {
         url.set_path(&name);
         let url = url.to_string();
         // Connections cost a process each on the server, and tests run side by side.
-        let variables = [
+        let mut all = vec![
             ("SUPABASE_DB_URL", url.as_str()),
             ("DB_MAX_CONNS", "5"),
             ("DB_MIN_CONNS", "1"),
             ("JWT_SECRET", "2f6b1c9d84e05a7733bd90c1f4a8e6d25b7c0e91"),
         ];
-        Self::launch(&variables, Some(name)).await
+        all.extend(variables);
+        Self::launch(&all, Some(name), None).await
     }
 
-    async fn launch(variables: &[(&str, &str)], database: Option<String>) -> Self {
-        let data = tempfile::tempdir().expect("a temporary directory");
+    /// Another process of the same service: the same database and the same files, and otherwise
+    /// told the same but for `variables`. To be stopped before the one that it stands beside.
+    pub async fn beside(&self, variables: &[(&str, &str)]) -> Self {
+        let said = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<_> = said.chain(variables.iter().copied()).collect();
+        Self::launch(&all, None, Some(self.data.clone())).await
+    }
+
+    async fn launch(
+        variables: &[(&str, &str)],
+        database: Option<String>,
+        data: Option<Arc<TempDir>>,
+    ) -> Self {
+        let data =
+            data.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a temporary directory")));
         let mut all: BTreeMap<&str, &str> = BTreeMap::from([
             ("HOST", "127.0.0.1"),
             ("PORT", "0"),
@@ -66,10 +86,11 @@ impl Sandbox {
             ("TRANSFORM_THREADS", "2"),
         ]);
         all.extend(variables.iter().copied());
-        let variables = all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables: Vec<_> =
+            all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let nowhere = Path::new("/nonexistent");
-        let (config, _) =
-            Settings::read(variables, nowhere, nowhere).check().expect("a good configuration");
+        let settings = Settings::read(variables.clone(), nowhere, nowhere);
+        let (config, _) = settings.check().expect("a good configuration");
         // The service runs on threads of its own, so that it goes on while a test blocks.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -91,6 +112,7 @@ impl Sandbox {
             app: Some(app),
             runtime: Some(runtime),
             leaves_jobs: false,
+            variables,
             data,
             database,
         }
@@ -114,6 +136,15 @@ impl Sandbox {
     /// Where the service keeps its files.
     pub fn data_dir(&self) -> &Path {
         self.data.path()
+    }
+
+    /// How many objects the service has stored.
+    pub fn stored_objects(&self) -> usize {
+        let files = |directory: &Path| {
+            let entries = std::fs::read_dir(directory).expect("a directory of objects");
+            entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
+        };
+        files(&self.data_dir().join("objects")).iter().map(|fan| files(fan).len()).sum()
     }
 
     /// A request to a path, without credentials.

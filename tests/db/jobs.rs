@@ -24,7 +24,8 @@ async fn work_off(sandbox: &Sandbox, outcome: Outcome) {
     let lease = LeaseJobs { worker, limit: 100, now, lease_until: now + seconds(60) };
     for job in sandbox.get(lease).await {
         let (job_id, variant_id, outcome) = (job.id, job.variant_id, outcome.clone());
-        let finish = FinishJob { worker, job_id, variant_id, outcome, now };
+        let user_id = job.user_id;
+        let finish = FinishJob { worker, user_id, job_id, variant_id, outcome, now };
         sandbox.get(finish).await.unwrap();
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use chrono::{DateTime, Utc};
 use darkroom::{
     adapters::db::{
+        deletions::PendingDeletions,
         images::DeleteImage,
         jobs::{CancelJob, JobById},
         queue::*,
@@ -29,7 +30,8 @@ fn lease(worker: Uuid, limit: i64, now: DateTime<Utc>) -> LeaseJobs {
 }
 
 fn finish(worker: Uuid, job: &Job, outcome: Outcome, now: DateTime<Utc>) -> FinishJob {
-    FinishJob { worker, job_id: job.id, variant_id: job.variant_id, outcome, now }
+    let (user_id, variant_id) = (job.user_id, job.variant_id);
+    FinishJob { worker, user_id, job_id: job.id, variant_id, outcome, now }
 }
 
 fn outage() -> Error {
@@ -249,6 +251,8 @@ pub async fn a_lost_lease_finishes_nothing(sandbox: &Sandbox) {
     sandbox.get(delete).await;
     let done = finish(other, &job, Outcome::Done(made("key")), ended);
     assert_eq!(sandbox.get(done).await, None, "the image is gone, and the job with it");
+    let pending = sandbox.get(PendingDeletions { limit: 100 }).await;
+    assert!(pending.iter().any(|(_, key)| key == "key"), "and what was made of it is to go");
 }
 
 pub async fn a_draining_worker_gives_back_what_it_holds(sandbox: &Sandbox) {

@@ -7,14 +7,14 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Mode, Transaction,
+    Mode, Transaction, deletions,
     error::Stop,
     jobs::{self, JobRow},
     tx::{Bind, Tx, binds, placeholders},
     variants,
 };
 use crate::domain::{
-    ids::{JobId, VariantId},
+    ids::{DeletionId, JobId, UserId, VariantId},
     job::{Job, JobStatus, Outcome},
     variant::Failure,
 };
@@ -139,6 +139,8 @@ impl Transaction for RenewLeases {
 pub struct FinishJob {
     /// Who ran it.
     pub worker: Uuid,
+    /// Whose job it is.
+    pub user_id: UserId,
     /// The job.
     pub job_id: JobId,
     /// Its variant.
@@ -165,6 +167,12 @@ impl Transaction for FinishJob {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Option<JobStatus>, Stop> {
         if !variants::lock(tx, self.variant_id).await? {
+            if let Outcome::Done(made) = &self.outcome {
+                // Stored after the deletion had listed its objects: it goes by a list of its own.
+                let keys = [made.object_key.clone()];
+                let id = DeletionId::new();
+                deletions::record_keys(tx, self.user_id, id, &keys, self.now).await?;
+            }
             return Ok(None);
         }
         let sql = format!(

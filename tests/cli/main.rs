@@ -1,0 +1,8 @@
+//! The program as it is run from a shell: what it prints, what it exits with, what it listens on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod config;
+mod process;
+mod serve;
+mod transform;

@@ -1,0 +1,213 @@
+//! The program as a process of its own, in a directory of its own, with nothing in its environment but
+//! what a test says.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tempfile::TempDir;
+
+/// How long a process may take for what it is asked; on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A secret that any configuration accepts.
+pub const SECRET: &str = "2f6b1c9d84e05a7733bd90c1f4a8e6d25b7c0e91";
+
+/// A directory to run the program in, and the environment to give it.
+pub struct Shell {
+    directory: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Shell {
+    /// With nothing configured.
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), variables: Vec::new() }
+    }
+
+    /// With one more variable.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_darkroom"));
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        command.args(arguments).current_dir(self.directory()).env_clear().envs(variables);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Begins to run the program.
+    pub fn begin(&self, arguments: &[&str]) -> Running {
+        Running::new(self.command(arguments).spawn().unwrap())
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.begin(arguments).end()
+    }
+
+    /// Runs the program until it serves.
+    pub fn serve(&self, arguments: &[&str]) -> Serving {
+        let mut child = self.command(arguments).env("HOST", "127.0.0.1").spawn().unwrap();
+        let (line, lines) = mpsc::channel();
+        let reader = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for text in reader.lines().map_while(Result::ok) {
+                // A test that is over reads no more.
+                let _ = line.send(text);
+            }
+        });
+        let mut serving = Serving { child, lines, url: String::new() };
+        let said = serving.hears(&["serving on http://", "running jobs"]);
+        if let Some((_, port)) = said.split_once("localhost:") {
+            let port = port.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+            serving.url = format!("http://127.0.0.1:{port}");
+        }
+        serving
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A run that goes on.
+pub struct Running {
+    pid: u32,
+    ended: mpsc::Receiver<Output>,
+}
+
+impl Running {
+    fn new(child: Child) -> Self {
+        let (end, ended) = mpsc::channel();
+        let pid = child.id();
+        std::thread::spawn(move || end.send(child.wait_with_output().unwrap()));
+        Self { pid, ended }
+    }
+
+    /// Waits for its end.
+    pub fn end(self) -> Run {
+        let Ok(output) = self.ended.recv_timeout(PATIENCE) else {
+            signal("KILL", self.pid);
+            panic!("it does not end");
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Run {
+            code: output.status.code().expect("an exit code"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+/// A server, killed when it goes out of scope.
+pub struct Serving {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    /// Where it listens; empty for a worker.
+    pub url: String,
+}
+
+impl Serving {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it says one of `texts` in its log; the line.
+    fn hears(&mut self, texts: &[&str]) -> String {
+        let mut heard = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if texts.iter().any(|text| line.contains(text)) {
+                return line;
+            }
+            heard.push(line);
+        }
+        panic!("it never said {texts:?}, only {heard:#?}");
+    }
+
+    /// Sends SIGTERM and waits; the exit code.
+    pub fn terminate(mut self) -> i32 {
+        signal("TERM", self.pid());
+        self.hears(&["stopped"]);
+        self.child.wait().unwrap().code().expect("an exit code, not a signal")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // One that has ended is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// A Postgres database, empty, dropped when it goes out of scope.
+pub struct Database {
+    name: String,
+    pub url: String,
+}
+
+impl Database {
+    pub async fn new() -> Self {
+        let name = format!("darkroom_cli_{}", uuid::Uuid::now_v7().simple());
+        administer(&format!("CREATE DATABASE {name}")).await;
+        let mut url = url::Url::parse(&admin_url()).expect("TEST_DATABASE_URL is no URL");
+        url.set_path(&name);
+        Self { name, url: url.to_string() }
+    }
+
+    /// A shell in which the program uses this database.
+    pub fn shell(&self) -> Shell {
+        Shell::new()
+            .with("SUPABASE_DB_URL", &self.url)
+            .with("JWT_SECRET", SECRET)
+            .with("DB_MAX_CONNS", "3")
+            .with("DB_MIN_CONNS", "0")
+            .with("PORT", "0")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        // A test's own runtime can't be blocked on; another thread can.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(administer(&statement));
+        });
+        let dropped = dropping.join();
+        assert!(dropped.is_ok() || std::thread::panicking(), "a database was left behind");
+    }
+}
+
+fn admin_url() -> String {
+    std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| {
+        "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable".to_owned()
+    })
+}
+
+async fn administer(statement: &str) {
+    let mut connection =
+        PgConnection::connect(&admin_url()).await.expect("a Postgres: see `make test`");
+    connection.execute(AssertSqlSafe(statement.to_owned())).await.expect("an administrator");
+}

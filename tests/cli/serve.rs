@@ -1,0 +1,144 @@
+//! Serving: the start, the end, and what is refused at the start.
+
+use std::{collections::HashSet, net::TcpListener, os::unix::fs::PermissionsExt, time::Instant};
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+use crate::process::{Database, SECRET, Shell};
+
+fn client() -> Client {
+    Client::builder().no_proxy().build().unwrap()
+}
+
+async fn health(url: &str) -> StatusCode {
+    client().get(format!("{url}/health")).send().await.unwrap().status()
+}
+
+#[tokio::test]
+async fn with_nothing_configured_it_keeps_everything_in_its_directory() {
+    let shell = Shell::new().with("PORT", "0");
+    let serving = shell.serve(&[]);
+    let body = json!({ "username": "ada", "password": "correct horse battery" });
+    let register = client().post(format!("{}/api/v1/auth/register", serving.url)).json(&body);
+    let answer: Value = register.send().await.unwrap().json().await.unwrap();
+    let token = answer["token"].as_str().unwrap();
+    assert_eq!(serving.terminate(), 0);
+
+    let secret = shell.directory().join("data/jwt-secret");
+    let mode = std::fs::metadata(&secret).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else's to read");
+    let bytes = std::fs::read(&secret).unwrap();
+
+    // The token outlives the process: the secret was kept.
+    let serving = shell.serve(&["serve", "--port", "0"]);
+    let me = client().get(format!("{}/api/v1/me", serving.url)).bearer_auth(token).send().await;
+    let me: Value = me.unwrap().json().await.unwrap();
+    assert_eq!(me["username"], "ada");
+    assert_eq!(std::fs::read(&secret).unwrap(), bytes);
+    assert_eq!(serving.terminate(), 0);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_71() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run = Shell::new().with("HOST", "127.0.0.1").run(&["serve", "--port", &port]);
+    assert_eq!(run.code, 71);
+    assert!(run.stderr.contains(&port), "{}", run.stderr);
+}
+
+#[tokio::test]
+async fn a_worker_listens_on_no_port() {
+    let shell = Shell::new().with("PORT", "0");
+    let worker = shell.serve(&["serve", "--role", "worker"]);
+    assert_eq!(worker.url, "");
+    assert_eq!(listening(worker.pid()), 0);
+    let api = shell.serve(&["serve", "--role", "api"]);
+    assert_eq!(listening(api.pid()), 1, "as an API does: the count counts");
+    assert_eq!(health(&api.url).await, StatusCode::OK);
+    assert_eq!((api.terminate(), worker.terminate()), (0, 0));
+}
+
+/// How many sockets a process listens on.
+fn listening(pid: u32) -> usize {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let own: HashSet<String> = descriptors
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter_map(|target| {
+            Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+        })
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|table| format!("/proc/{pid}/net/{table}"));
+    let tables = tables.iter().filter_map(|table| std::fs::read_to_string(table).ok());
+    let is_own = |line: &&str| {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        columns.get(3) == Some(&"0A") && columns.get(9).is_some_and(|inode| own.contains(*inode))
+    };
+    tables.map(|table| table.lines().filter(is_own).count()).sum()
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_69_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for url in [
+        "postgres://postgres@127.0.0.1:1/none".to_owned(),
+        format!("postgres://postgres:lovelace1815@127.0.0.1:{port}/none"),
+    ] {
+        let shell = Shell::new()
+            .with("SUPABASE_DB_URL", &url)
+            .with("JWT_SECRET", SECRET)
+            .with("STARTUP_TIMEOUT", "1s");
+        let began = Instant::now();
+        let run = shell.run(&["serve", "--port", "0"]);
+        assert_eq!(run.code, 69, "{}", run.stderr);
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+        assert!(run.stderr.contains("database") && !run.stderr.contains("lovelace1815"));
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_migrated_before_it_is_served() {
+    let database = Database::new().await;
+    let shell = database.shell();
+    let run = shell.run(&["serve"]);
+    assert_eq!(run.code, 78, "{}", run.stderr);
+    assert!(run.stderr.contains("darkroom migrate"), "{}", run.stderr);
+
+    let runs = [0; 3].map(|_| shell.begin(&["migrate"])).map(|run| run.end());
+    for run in &runs {
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let idle = |run: &&crate::process::Run| run.stdout.contains("nothing to do");
+    assert_eq!(runs.iter().filter(idle).count(), 2, "one did the work: {runs:?}");
+
+    let serving = shell.serve(&[]);
+    assert_eq!(health(&serving.url).await, StatusCode::OK);
+    let ready = client().get(format!("{}/ready", serving.url)).send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::OK);
+    assert_eq!(serving.terminate(), 0);
+}
+
+#[tokio::test]
+async fn healthcheck_asks_the_server_or_a_worker_s_database() {
+    let shell = Shell::new().with("PORT", "0");
+    let serving = shell.serve(&[]);
+    let port = serving.url.rsplit(':').next().unwrap();
+    let probe = Shell::new().with("PORT", port);
+    assert_eq!(probe.run(&["healthcheck"]).code, 0);
+    let here = Shell::new().with("PORT", port).with("HOST", "127.0.0.1");
+    assert_eq!(here.run(&["healthcheck"]).code, 0);
+    assert_eq!(serving.terminate(), 0);
+    let run = probe.run(&["healthcheck"]);
+    assert_eq!(run.code, 69);
+    assert!(!run.stderr.is_empty());
+
+    let database = Database::new().await;
+    assert_eq!(database.shell().with("ROLE", "worker").run(&["healthcheck"]).code, 0);
+    let nowhere = Shell::new()
+        .with("ROLE", "worker")
+        .with("JWT_SECRET", SECRET)
+        .with("SUPABASE_DB_URL", "postgres://postgres@127.0.0.1:1/none");
+    assert_eq!(nowhere.run(&["healthcheck"]).code, 69);
+}
