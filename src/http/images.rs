@@ -66,7 +66,24 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .and(context.request())
         .then(|id, request| answered(original(request, id)))
         .boxed();
-    list.or(get).unify().or(patch).unify().boxed().or(delete).unify().or(content).unify().boxed()
+    let variants = images
+        .and(warp::path!(String / "variants"))
+        .and(warp::get())
+        .and(context.request())
+        .then(|id, request| answered(variants(request, id)))
+        .boxed();
+    list.or(get)
+        .unify()
+        .or(patch)
+        .unify()
+        .boxed()
+        .or(delete)
+        .unify()
+        .or(content)
+        .unify()
+        .or(variants)
+        .unify()
+        .boxed()
 }
 
 /// The image that a path names.
@@ -300,4 +317,23 @@ pub(super) async fn delete(request: Request, id: String) -> Result<Response> {
     let id = id.parse().map_err(|_| Error::not_found("image"))?;
     let deletion = delete_image(request.services(), user_id, id).await?;
     with_header(no_content(), "deletion-receipt", &deletion.id.to_string())
+}
+
+/// What was made of a picture.
+#[derive(Serialize, ToSchema)]
+pub(super) struct VariantsView {
+    variants: Vec<VariantView>,
+}
+
+/// What was made of a picture.
+#[utoipa::path(get, path = "/api/v1/images/{id}/variants", operation_id = "list_variants", tag = "variants",
+    params(("id" = ImageId, Path)), responses((status = 200, body = VariantsView)))]
+pub(super) async fn variants(request: Request, id: String) -> Result<Response> {
+    let user_id = request.caller().await?.user_id;
+    let image = find(&request, user_id, &id).await?;
+    let query = VariantsOf { user_id, image_id: image.id };
+    let variants = request.services().database.ask(query).await?;
+    let variants =
+        variants.into_iter().map(|variant| VariantView::new(&request, variant)).collect();
+    reply(StatusCode::OK, &VariantsView { variants })
 }

@@ -38,7 +38,7 @@ use crate::domain::{
         accounts::create_api_key, accounts::list_api_keys, accounts::delete_api_key,
         upload::upload, images::list, images::get, images::patch, images::original, images::delete,
         transforms::transform,
-        variants::of_image, variants::get, variants::picture, variants::delete,
+        images::variants, variants::get, variants::picture, variants::delete,
         jobs::list, jobs::get, jobs::cancel, jobs::retry,
         deletions::get,
         health::health, health::ready, document, swagger, swagger_file,

@@ -10,11 +10,10 @@ use super::{
     body::{no_content, reply},
     content::{self, Content},
     context::{Context, Request},
-    images,
     problem::answered,
 };
 use crate::{
-    adapters::db::variants::{VariantById, VariantsOf},
+    adapters::db::variants::VariantById,
     domain::{
         error::{Code, Error, Result},
         ids::{ImageId, UserId, VariantId},
@@ -25,11 +24,6 @@ use crate::{
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
     let variants = warp::path!("api" / "v1" / "variants" / ..);
-    let of_image = warp::path!("api" / "v1" / "images" / String / "variants")
-        .and(warp::get())
-        .and(context.request())
-        .then(|id, request| answered(of_image(request, id)))
-        .boxed();
     let get = variants
         .and(warp::path!(String))
         .and(warp::get())
@@ -48,7 +42,7 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .and(context.request())
         .then(|id, request| answered(delete(request, id)))
         .boxed();
-    of_image.or(get).unify().or(content).unify().or(delete).unify().boxed()
+    get.or(content).unify().or(delete).unify().boxed()
 }
 
 /// A picture made from another.
@@ -100,28 +94,9 @@ impl VariantView {
     }
 }
 
-/// What was made of a picture.
-#[derive(Serialize, ToSchema)]
-pub(super) struct VariantsView {
-    variants: Vec<VariantView>,
-}
-
 async fn find(request: &Request, user_id: UserId, id: &str) -> Result<Variant> {
     let id: VariantId = id.parse().map_err(|_| Error::not_found("variant"))?;
     request.services().database.ask(VariantById { user_id, id }).await
-}
-
-/// What was made of a picture.
-#[utoipa::path(get, path = "/api/v1/images/{id}/variants", operation_id = "list_variants", tag = "variants",
-    params(("id" = ImageId, Path)), responses((status = 200, body = VariantsView)))]
-pub(super) async fn of_image(request: Request, id: String) -> Result<Response> {
-    let user_id = request.caller().await?.user_id;
-    let image = images::find(&request, user_id, &id).await?;
-    let query = VariantsOf { user_id, image_id: image.id };
-    let variants = request.services().database.ask(query).await?;
-    let variants =
-        variants.into_iter().map(|variant| VariantView::new(&request, variant)).collect();
-    reply(StatusCode::OK, &VariantsView { variants })
 }
 
 /// One variant.
