@@ -1,6 +1,8 @@
 # syntax=docker/dockerfile:1
 
 FROM rust:1.95-slim-bookworm AS build
+# The allocator is built with make.
+RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # Dependencies and what is half built stay in the cache mounts between builds; the binary must leave them.
@@ -19,7 +21,7 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Asks the listener. A worker has none: run it with --no-healthcheck.
+# Asks the listener. A worker has none: with ROLE=worker the database is asked instead.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15s --retries=3 CMD ["darkroom", "healthcheck"]
 ENTRYPOINT ["darkroom"]
 CMD ["serve"]

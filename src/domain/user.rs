@@ -105,6 +105,12 @@ pub fn check_username(username: &str) -> Option<&'static str> {
     (!good).then_some("must be 3 to 64 of A-Z a-z 0-9 _ . -")
 }
 
+/// What is wrong with the name of an API key, if anything.
+pub fn check_api_key_name(name: &str) -> Option<&'static str> {
+    let good = (1..=100).contains(&name.trim().chars().count()) && !name.contains(char::is_control);
+    (!good).then_some("must be 1 to 100 characters, none of them a control")
+}
+
 /// What is wrong with a password, if anything.
 pub fn check_password(password: &str) -> Option<&'static str> {
     let good = (8..=128).contains(&password.chars().count());

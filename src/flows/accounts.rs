@@ -15,10 +15,10 @@ use crate::{
         token::{API_KEY_PREFIX, digest, random},
     },
     domain::{
-        error::{Code, Error, Fault, Result},
+        error::{Code, Error, Result},
         ids::{ApiKeyId, FamilyId, TokenId, UserId},
         image::Deletion,
-        user::{ApiKey, Credentials, RefreshToken, Rotation, User, check_password, check_username},
+        user::{ApiKey, Credentials, RefreshToken, Rotation, User},
     },
 };
 
@@ -38,21 +38,11 @@ pub struct Issued {
     pub refresh_token: String,
 }
 
-/// Opens an account.
+/// Opens an account. Its name and password were checked where they came in.
 ///
 /// # Errors
-/// `validation_failed`, `username_taken`.
+/// `username_taken`.
 pub async fn register(services: &Services, username: String, password: String) -> Result<Issued> {
-    let faults: Vec<Fault> = [
-        check_username(&username).map(|detail| Fault::new("/username", detail)),
-        check_password(&password).map(|detail| Fault::new("/password", detail)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if !faults.is_empty() {
-        return Err(Error::invalid(faults));
-    }
     let password_hash = services.passwords.hash(password).await?;
     let user = User { id: UserId::new(), username, created_at: now() };
     let (refresh_token, token) = new_login(services, user.id)?;
@@ -123,19 +113,16 @@ pub async fn log_out(services: &Services, user_id: UserId, refresh_token: &str) 
     services.database.ask(RevokeFamilyOf { token_hash, user_id }).await
 }
 
-/// Changes the password, and ends every login.
+/// Changes the password, and ends every login. The new one was checked where it came in.
 ///
 /// # Errors
-/// `invalid_credentials` for a wrong old password, `validation_failed` for a bad new one.
+/// `invalid_credentials` for a wrong old password.
 pub async fn change_password(
     services: &Services,
     user_id: UserId,
     old: String,
     new: String,
 ) -> Result<()> {
-    if let Some(detail) = check_password(&new) {
-        return Err(Error::field("/new", detail));
-    }
     let found = services.database.ask(CredentialsById { id: user_id }).await?;
     check(services, found, old).await?;
     let password_hash = services.passwords.hash(new).await?;

@@ -19,13 +19,10 @@ use crate::{
     domain::{
         error::{Error, Result},
         ids::{ApiKeyId, UserId},
-        user::{ApiKey, Usage, User},
+        user::{ApiKey, Usage, User, check_api_key_name, check_password, check_username},
     },
     flows::accounts::{self, Issued},
 };
-
-/// The most that an API key's name may have.
-const MAX_NAME: usize = 100;
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
     let auth = warp::path!("api" / "v1" / "auth" / ..);
@@ -159,8 +156,8 @@ fn issued(status: StatusCode, issued: Issued) -> Result<Response> {
     request_body = LoginBody, responses((status = 201, body = IssuedView)))]
 pub(super) async fn register(request: Request, body: Body) -> Result<Response> {
     let mut fields = Fields::of(json(&request, body).await?)?;
-    let username = fields.required("username", "a string");
-    let password = fields.required("password", "a string");
+    let username = fields.checked("username", check_username);
+    let password = fields.checked("password", check_password);
     fields.finish()?;
     let account = accounts::register(request.services(), username, password).await?;
     issued(StatusCode::CREATED, account)
@@ -198,7 +195,7 @@ async fn refresh_token(request: &Request, body: Body) -> Result<String> {
 ///
 /// Shown again within 10 s by the same client it gets the same successor; shown again later, or by
 /// another client, it ends the whole login.
-#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts", security(()),
+#[utoipa::path(post, path = "/api/v1/auth/refresh", operation_id = "refresh_tokens", tag = "accounts", security(()),
     request_body = RefreshBody, responses((status = 200, body = IssuedView)))]
 pub(super) async fn refresh(request: Request, body: Body) -> Result<Response> {
     let token = refresh_token(&request, body).await?;
@@ -234,7 +231,7 @@ pub(super) async fn change_password(request: Request, body: Body) -> Result<Resp
     let caller = request.caller().await?.logged_in()?;
     let mut fields = Fields::of(json(&request, body).await?)?;
     let old = fields.required("old", "a string");
-    let new = fields.required("new", "a string");
+    let new = fields.checked("new", check_password);
     fields.finish()?;
     accounts::change_password(request.services(), caller.user_id, old, new).await?;
     Ok(no_content())
@@ -257,7 +254,7 @@ pub(super) struct UsageView {
 }
 
 /// The account.
-#[utoipa::path(get, path = "/api/v1/me", tag = "accounts",
+#[utoipa::path(get, path = "/api/v1/me", operation_id = "get_me", tag = "accounts",
     responses((status = 200, body = MeView)))]
 pub(super) async fn me(request: Request) -> Result<Response> {
     let caller = request.caller().await?;
@@ -278,7 +275,7 @@ pub(super) struct CloseBody {
 }
 
 /// Deletes the account with every picture in it.
-#[utoipa::path(delete, path = "/api/v1/me", tag = "accounts", request_body = CloseBody,
+#[utoipa::path(delete, path = "/api/v1/me", operation_id = "delete_me", tag = "accounts", request_body = CloseBody,
     responses((status = 202, headers(("Deletion-Receipt" = String, description = "see `GET /deletions/{id}`")))))]
 pub(super) async fn close(request: Request, body: Body) -> Result<Response> {
     let caller = request.caller().await?.logged_in()?;
@@ -322,10 +319,7 @@ impl ApiKeyView {
 pub(super) async fn create_api_key(request: Request, body: Body) -> Result<Response> {
     let caller = request.caller().await?.logged_in()?;
     let mut fields = Fields::of(json(&request, body).await?)?;
-    let name: String = fields.required("name", "a string");
-    if !(1..=MAX_NAME).contains(&name.trim().chars().count()) {
-        fields.fault("name", format!("must be 1 to {MAX_NAME} characters long"));
-    }
+    let name = fields.checked("name", check_api_key_name);
     fields.finish()?;
     let (key, row) = accounts::create_api_key(request.services(), caller.user_id, name).await?;
     let view = ApiKeyView::new(row, Some(key));

@@ -17,7 +17,7 @@ pub(super) fn routes() -> BoxedFilter<(Response,)> {
 }
 
 /// The console.
-#[utoipa::path(get, path = "/", tag = "operations", security(()),
+#[utoipa::path(get, path = "/", operation_id = "console", tag = "operations", security(()),
     responses((status = 200, content_type = "text/html", body = String)))]
 pub(super) async fn page() -> Result<Response> {
     let page = file("text/html; charset=utf-8", include_str!("console/index.html"))?;
@@ -25,14 +25,14 @@ pub(super) async fn page() -> Result<Response> {
 }
 
 /// The console's style.
-#[utoipa::path(get, path = "/console.css", tag = "operations", security(()),
+#[utoipa::path(get, path = "/console.css", operation_id = "console_style", tag = "operations", security(()),
     responses((status = 200, content_type = "text/css", body = String)))]
 pub(super) async fn style() -> Result<Response> {
     file("text/css; charset=utf-8", include_str!("console/console.css"))
 }
 
 /// The console's script.
-#[utoipa::path(get, path = "/console.js", tag = "operations", security(()),
+#[utoipa::path(get, path = "/console.js", operation_id = "console_script", tag = "operations", security(()),
     responses((status = 200, content_type = "text/javascript", body = String)))]
 pub(super) async fn script() -> Result<Response> {
     file("text/javascript; charset=utf-8", include_str!("console/console.js"))

@@ -48,7 +48,7 @@ pub(super) struct DeletionView {
 /// What became of a deletion.
 ///
 /// The receipt is all that is needed: after the deletion of an account nobody could log in to ask.
-#[utoipa::path(get, path = "/api/v1/deletions/{id}", tag = "images", security(()),
+#[utoipa::path(get, path = "/api/v1/deletions/{id}", operation_id = "get_deletion", tag = "images", security(()),
     params(("id" = DeletionId, Path)), responses((status = 200, body = DeletionView)))]
 pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     let id = id.parse().map_err(|_| Error::not_found("deletion"))?;

@@ -58,6 +58,11 @@ impl Fields {
         accepted: &str,
     ) -> Option<T> {
         let value = self.value(name)?;
+        // Postgres keeps no such text, so none is taken in wherever it would be kept.
+        if value.as_str().is_some_and(|text| text.contains('\0')) {
+            self.fault(name, format!("must be {accepted}, without the character U+0000"));
+            return None;
+        }
         match serde_json::from_value(value) {
             Ok(value) => Some(value),
             Err(_) => {
@@ -77,6 +82,22 @@ impl Fields {
             self.fault(name, format!("is missing; must be {accepted}"));
         }
         self.optional(name, accepted).unwrap_or_default()
+    }
+
+    /// A text that must be there, and that `check` finds nothing wrong with.
+    pub fn checked(
+        &mut self,
+        name: &'static str,
+        check: impl Fn(&str) -> Option<&'static str>,
+    ) -> String {
+        let known = self.faults.len();
+        let text: String = self.required(name, "a string");
+        if self.faults.len() == known
+            && let Some(detail) = check(&text)
+        {
+            self.fault(name, detail);
+        }
+        text
     }
 
     /// A parameter of a query, read from its text.
@@ -129,7 +150,7 @@ impl Fields {
 }
 
 /// A name as a part of a JSON pointer (RFC 6901).
-fn escape(name: &str) -> String {
+pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

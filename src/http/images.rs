@@ -66,7 +66,24 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .and(context.request())
         .then(|id, request| answered(original(request, id)))
         .boxed();
-    list.or(get).unify().or(patch).unify().boxed().or(delete).unify().or(content).unify().boxed()
+    let variants = images
+        .and(warp::path!(String / "variants"))
+        .and(warp::get())
+        .and(context.request())
+        .then(|id, request| answered(variants(request, id)))
+        .boxed();
+    list.or(get)
+        .unify()
+        .or(patch)
+        .unify()
+        .boxed()
+        .or(delete)
+        .unify()
+        .or(content)
+        .unify()
+        .or(variants)
+        .unify()
+        .boxed()
 }
 
 /// The image that a path names.
@@ -155,7 +172,7 @@ pub(super) fn limit(fields: &mut Fields) -> i64 {
 }
 
 /// The pictures of the account, newest first.
-#[utoipa::path(get, path = "/api/v1/images", tag = "images",
+#[utoipa::path(get, path = "/api/v1/images", operation_id = "list_images", tag = "images",
     params(
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 if left out", minimum = 1, maximum = 100),
         ("offset" = Option<i64>, Query, description = "how many to leave out", minimum = 0),
@@ -198,7 +215,7 @@ pub(super) async fn list(request: Request) -> Result<Response> {
 }
 
 /// One picture, with what was made of it.
-#[utoipa::path(get, path = "/api/v1/images/{id}", tag = "images",
+#[utoipa::path(get, path = "/api/v1/images/{id}", operation_id = "get_image", tag = "images",
     params(("id" = ImageId, Path)), responses((status = 200, body = ImageView)))]
 pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -226,7 +243,7 @@ pub(super) struct ImagePatchBody {
 }
 
 /// Changes a picture.
-#[utoipa::path(patch, path = "/api/v1/images/{id}", tag = "images", request_body = ImagePatchBody,
+#[utoipa::path(patch, path = "/api/v1/images/{id}", operation_id = "patch_image", tag = "images", request_body = ImagePatchBody,
     params(("id" = ImageId, Path)), responses((status = 200, body = ImageView)))]
 pub(super) async fn patch(request: Request, id: String, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -276,7 +293,7 @@ pub(super) fn check_tags(tags: Vec<String>) -> Result<Vec<String>, Vec<Fault>> {
 }
 
 /// The picture's bytes, as they were uploaded.
-#[utoipa::path(get, path = "/api/v1/images/{id}/content", tag = "images",
+#[utoipa::path(get, path = "/api/v1/images/{id}/content", operation_id = "get_image_content", tag = "images",
     params(("id" = ImageId, Path)),
     responses((status = 200, content_type = "image/*"), (status = 206, content_type = "image/*"), (status = 304)))]
 pub(super) async fn original(request: Request, id: String) -> Result<Response> {
@@ -292,7 +309,7 @@ pub(super) async fn original(request: Request, id: String) -> Result<Response> {
 }
 
 /// Deletes a picture with everything made of it.
-#[utoipa::path(delete, path = "/api/v1/images/{id}", tag = "images",
+#[utoipa::path(delete, path = "/api/v1/images/{id}", operation_id = "delete_image", tag = "images",
     params(("id" = ImageId, Path)),
     responses((status = 204, headers(("Deletion-Receipt" = String, description = "see `GET /deletions/{id}`")))))]
 pub(super) async fn delete(request: Request, id: String) -> Result<Response> {
@@ -300,4 +317,23 @@ pub(super) async fn delete(request: Request, id: String) -> Result<Response> {
     let id = id.parse().map_err(|_| Error::not_found("image"))?;
     let deletion = delete_image(request.services(), user_id, id).await?;
     with_header(no_content(), "deletion-receipt", &deletion.id.to_string())
+}
+
+/// What was made of a picture.
+#[derive(Serialize, ToSchema)]
+pub(super) struct VariantsView {
+    variants: Vec<VariantView>,
+}
+
+/// What was made of a picture.
+#[utoipa::path(get, path = "/api/v1/images/{id}/variants", operation_id = "list_variants", tag = "variants",
+    params(("id" = ImageId, Path)), responses((status = 200, body = VariantsView)))]
+pub(super) async fn variants(request: Request, id: String) -> Result<Response> {
+    let user_id = request.caller().await?.user_id;
+    let image = find(&request, user_id, &id).await?;
+    let query = VariantsOf { user_id, image_id: image.id };
+    let variants = request.services().database.ask(query).await?;
+    let variants =
+        variants.into_iter().map(|variant| VariantView::new(&request, variant)).collect();
+    reply(StatusCode::OK, &VariantsView { variants })
 }

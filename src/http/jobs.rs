@@ -114,7 +114,7 @@ pub(super) fn status_url(request: &Request, id: JobId) -> String {
 }
 
 /// The jobs of the account, newest first.
-#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs",
+#[utoipa::path(get, path = "/api/v1/jobs", operation_id = "list_jobs", tag = "jobs",
     params(
         ("status" = Option<JobStatus>, Query, description = "only those with this status"),
         ("image_id" = Option<ImageId>, Query, description = "only those of this image"),
@@ -141,7 +141,7 @@ pub(super) async fn list(request: Request) -> Result<Response> {
 }
 
 /// One job.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs",
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", operation_id = "get_job", tag = "jobs",
     params(("id" = JobId, Path)), responses((status = 200, body = JobView)))]
 pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -150,7 +150,7 @@ pub(super) async fn get(request: Request, id: String) -> Result<Response> {
 }
 
 /// Takes a job back: a queued one never runs, a running one stops at its next step.
-#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs",
+#[utoipa::path(delete, path = "/api/v1/jobs/{id}", operation_id = "cancel_job", tag = "jobs",
     params(("id" = JobId, Path)), responses((status = 202, body = JobView)))]
 pub(super) async fn cancel(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -161,7 +161,7 @@ pub(super) async fn cancel(request: Request, id: String) -> Result<Response> {
 }
 
 /// Has a job that failed or was cancelled run again.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs",
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", operation_id = "retry_job", tag = "jobs",
     params(("id" = JobId, Path)), responses((status = 202, body = JobView)))]
 pub(super) async fn retry(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;

@@ -19,7 +19,10 @@ use super::{
     problem::{Problem, answered},
     transforms, upload, variants,
 };
-use crate::domain::error::{Error, Result};
+use crate::domain::{
+    error::{Error, Result},
+    ids::DeletionId,
+};
 
 /// The document. Every path of the service stands in it, and no other is let in (`http/gate.rs`).
 #[derive(OpenApi)]
@@ -35,13 +38,13 @@ use crate::domain::error::{Error, Result};
         accounts::create_api_key, accounts::list_api_keys, accounts::delete_api_key,
         upload::upload, images::list, images::get, images::patch, images::original, images::delete,
         transforms::transform,
-        variants::of_image, variants::get, variants::picture, variants::delete,
+        images::variants, variants::get, variants::picture, variants::delete,
         jobs::list, jobs::get, jobs::cancel, jobs::retry,
         deletions::get,
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, DeletionId)),
     tags(
         (name = "accounts", description = "Who you are"),
         (name = "images", description = "Pictures as they were uploaded"),
@@ -79,10 +82,23 @@ impl Modify for Shared {
                 [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
             for operation in operations.into_iter().flatten() {
                 let responses = &mut operation.responses.responses;
+                for (status, response) in responses.iter_mut() {
+                    if let RefOr::T(response) = response
+                        && response.description.is_empty()
+                    {
+                        // The specification demands one; the status says it well enough.
+                        response.description = reason(status).to_owned();
+                    }
+                }
                 responses.insert("default".to_owned(), RefOr::T(problem.clone()));
             }
         }
     }
+}
+
+fn reason(status: &str) -> &'static str {
+    let status = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
+    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
 }
 
 /// The document, made once.

@@ -35,7 +35,10 @@ use tower_http::{
 use uuid::Uuid;
 use warp::{
     filters::BoxedFilter,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+        header::{self, Entry},
+    },
     reply::Response,
 };
 
@@ -107,6 +110,7 @@ pub async fn serve(
     let exchange = exchange(&context)?;
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
+    let cut = CancellationToken::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     http.http2().timer(TokioTimer::new()).keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE);
@@ -131,6 +135,7 @@ pub async fn serve(
             .into_owned();
         let connection = graceful.watch(connection);
         let stopping = stop.clone();
+        let cut = cut.clone();
         tokio::spawn(async move {
             let _place = place;
             let silent = async {
@@ -147,12 +152,14 @@ pub async fn serve(
                     tracing::debug!(%peer, error, "a connection broke");
                 },
                 () = silent => tracing::debug!(%peer, "nothing was asked; closed"),
+                () = cut.cancelled() => tracing::debug!(%peer, "cut off"),
             }
         });
     }
     drop(listener);
     if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way; their connections are closed");
+        cut.cancel();
     }
     Ok(())
 }
@@ -195,16 +202,28 @@ where
 
 /// One request, from the connection to the answer.
 fn exchange(context: &Context) -> Result<Answer> {
-    let gate = Arc::new(Gate::new(&OPENAPI).map_err(Error::internal)?);
-    let routes = super::routes(context);
+    let gate = Gate::new(&OPENAPI).map_err(Error::internal)?;
+    Ok(layered(gate, super::routes(context), &context.settings().allowed_origins))
+}
+
+/// What lies around the routes: the gate and the log, then CORS, then compression.
+fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> Answer {
+    let gate = Arc::new(gate);
     let exchange = tower::service_fn(move |request| {
         let (gate, routes) = (gate.clone(), routes.clone());
         async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
     });
-    let cors = option_layer(cors(&context.settings().allowed_origins));
-    let exchange = cors.layer(exchange).map_response(|response| response.map(UnsyncBoxBody::new));
+    let exchange = option_layer(cors(origins)).layer(exchange).map_response(|mut response| {
+        // A preflight is answered by CORS itself.
+        if let Entry::Vacant(missing) = response.headers_mut().entry(REQUEST_ID)
+            && let Ok(value) = HeaderValue::from_str(&new_request_id())
+        {
+            missing.insert(value);
+        }
+        response.map(UnsyncBoxBody::new)
+    });
     let compressed = CompressionLayer::new().layer(Exchange::new(exchange));
-    Ok(Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new))))
+    Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new)))
 }
 
 async fn answer(
@@ -286,7 +305,11 @@ fn request_id(headers: &HeaderMap) -> String {
         .get(REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .filter(sane)
-        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+        .map_or_else(new_request_id, str::to_owned)
+}
+
+fn new_request_id() -> String {
+    Uuid::now_v7().to_string()
 }
 
 /// What pages of `origins` may do; `None` if there are none.
@@ -321,4 +344,60 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .allow_headers(sent)
             .expose_headers(seen)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Empty};
+    use serde_json::Value;
+    use warp::Filter;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_costs_one_request() {
+        let routes = warp::path("health").map(|| -> Response { panic!("a secret of ours") });
+        let well = warp::path("ready").map(|| Response::new("well".into()));
+        let routes = routes.or(well).unify().boxed();
+        let service = TowerToHyperService::new(layered(Gate::new(&OPENAPI).unwrap(), routes, &[]));
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let server = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(server.serve_connection(TokioIo::new(theirs), service));
+        let (mut client, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::spawn(connection);
+
+        let request = |path| Request::get(path).header("x-request-id", "mine");
+        let request = |path| request(path).body(Empty::<Bytes>::new()).unwrap();
+        let response = client.send_request(request("/health")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&problem["code"], &problem["request_id"]),
+            (&"internal".into(), &"mine".into())
+        );
+        assert!(!problem.to_string().contains("secret"), "{problem}");
+        // The same connection goes on.
+        client.ready().await.unwrap();
+        let response = client.send_request(request("/ready")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_request_id_is_kept_if_it_is_sane() {
+        let id = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_str(value).unwrap());
+            request_id(&headers)
+        };
+        let long = "x".repeat(MAX_REQUEST_ID);
+        for sane in ["a", "018f-A_b.c", long.as_str()] {
+            assert_eq!(id(sane), sane);
+        }
+        for insane in ["", "a b", "a\"b", "{id}", &format!("{long}x")] {
+            assert!(Uuid::try_parse(&id(insane)).is_ok(), "{insane}");
+        }
+    }
 }

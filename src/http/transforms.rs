@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{
-        error::{Error, Result},
+        error::{Error, Fault, Result},
         ids::{ImageId, JobId, VariantId},
         image::Image,
         transform::Spec,
@@ -56,7 +56,7 @@ pub(super) struct AcceptedView {
 /// Transforms a picture.
 ///
 /// As a job, unless `sync=true`. An equal spec is the same variant, whoever asks how often.
-#[utoipa::path(post, path = "/api/v1/images/{id}/transform", tag = "transforms",
+#[utoipa::path(post, path = "/api/v1/images/{id}/transform", operation_id = "transform_image", tag = "transforms",
     params(
         ("id" = ImageId, Path),
         ("sync" = Option<bool>, Query, description = "wait for the picture"),
@@ -92,12 +92,18 @@ async fn read(request: &Request, body: Body) -> Result<(bool, Spec)> {
     let mut query = Fields::of_query(&request.query)?;
     let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
     query.finish()?;
-    let value = json(request, body).await?;
-    if value.get("webhook_url").is_some_and(|url| !url.is_null()) {
+    let mut value = json(request, body).await?;
+    let webhook_url = value.as_object_mut().and_then(|fields| fields.remove("webhook_url"));
+    let mut faults = Vec::new();
+    if webhook_url.is_some_and(|url| !url.is_null()) {
         let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
-        return Err(Error::field("/webhook_url", detail));
+        faults.push(Fault::new("/webhook_url", detail));
     }
-    Ok((sync, Spec::parse(&value).map_err(Error::invalid)?))
+    let spec = Spec::parse(&value).unwrap_or_else(|found| {
+        faults.extend(found);
+        Spec::default()
+    });
+    if faults.is_empty() { Ok((sync, spec)) } else { Err(Error::invalid(faults)) }
 }
 
 async fn at_once(request: &Request, image: Image, spec: Spec) -> Result<Response> {

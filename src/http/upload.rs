@@ -13,7 +13,7 @@ use warp::{
 use super::{
     body::{self, Body, declared_length, reply, with_header},
     context::{Context, Request},
-    fields::Fields,
+    fields::{Fields, escape},
     idempotency::Attempt,
     images::{ImageView, check_tags},
     problem::answered,
@@ -55,13 +55,19 @@ pub(super) struct UploadForm {
     /// Labels: repeated, or separated by commas.
     tags: Option<Vec<String>>,
     /// A JSON array of specs to run as jobs.
-    eager: Option<Vec<Spec>>,
+    eager: Option<String>,
 }
+
+/// The picture itself.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code)]
+pub(super) struct RawPicture(Vec<u8>);
 
 /// Uploads a picture.
 ///
 /// What it is, is decided by its bytes. Only its headers are read; its pixels are not.
-#[utoipa::path(post, path = "/api/v1/images", tag = "images",
+#[utoipa::path(post, path = "/api/v1/images", operation_id = "upload_image", tag = "images",
     params(
         ("filename" = Option<String>, Query, description = "with a raw body: its name"),
         ("tags" = Option<String>, Query, description = "with a raw body: labels, separated by commas"),
@@ -70,7 +76,7 @@ pub(super) struct UploadForm {
     ),
     request_body(content(
         (UploadForm = "multipart/form-data"),
-        (Vec<u8> = "image/*"),
+        (RawPicture = "image/*"),
     )),
     responses((status = 201, body = ImageView, headers(("Location" = String)))))]
 pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
@@ -171,7 +177,7 @@ async fn multipart(request: &Request, content_type: &str, body: Body) -> Result<
             "eager" => faults.push(Fault::new("/eager", "must be given once")),
             other => {
                 let detail = "is unknown; known are file, tags, eager";
-                faults.push(Fault::new(format!("/{other}"), detail));
+                faults.push(Fault::new(format!("/{}", escape(other)), detail));
             }
         }
     }

@@ -10,11 +10,10 @@ use super::{
     body::{no_content, reply},
     content::{self, Content},
     context::{Context, Request},
-    images,
     problem::answered,
 };
 use crate::{
-    adapters::db::variants::{VariantById, VariantsOf},
+    adapters::db::variants::VariantById,
     domain::{
         error::{Code, Error, Result},
         ids::{ImageId, UserId, VariantId},
@@ -25,11 +24,6 @@ use crate::{
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
     let variants = warp::path!("api" / "v1" / "variants" / ..);
-    let of_image = warp::path!("api" / "v1" / "images" / String / "variants")
-        .and(warp::get())
-        .and(context.request())
-        .then(|id, request| answered(of_image(request, id)))
-        .boxed();
     let get = variants
         .and(warp::path!(String))
         .and(warp::get())
@@ -48,7 +42,7 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .and(context.request())
         .then(|id, request| answered(delete(request, id)))
         .boxed();
-    of_image.or(get).unify().or(content).unify().or(delete).unify().boxed()
+    get.or(content).unify().or(delete).unify().boxed()
 }
 
 /// A picture made from another.
@@ -100,32 +94,13 @@ impl VariantView {
     }
 }
 
-/// What was made of a picture.
-#[derive(Serialize, ToSchema)]
-pub(super) struct VariantsView {
-    variants: Vec<VariantView>,
-}
-
 async fn find(request: &Request, user_id: UserId, id: &str) -> Result<Variant> {
     let id: VariantId = id.parse().map_err(|_| Error::not_found("variant"))?;
     request.services().database.ask(VariantById { user_id, id }).await
 }
 
-/// What was made of a picture.
-#[utoipa::path(get, path = "/api/v1/images/{id}/variants", tag = "variants",
-    params(("id" = ImageId, Path)), responses((status = 200, body = VariantsView)))]
-pub(super) async fn of_image(request: Request, id: String) -> Result<Response> {
-    let user_id = request.caller().await?.user_id;
-    let image = images::find(&request, user_id, &id).await?;
-    let query = VariantsOf { user_id, image_id: image.id };
-    let variants = request.services().database.ask(query).await?;
-    let variants =
-        variants.into_iter().map(|variant| VariantView::new(&request, variant)).collect();
-    reply(StatusCode::OK, &VariantsView { variants })
-}
-
 /// One variant.
-#[utoipa::path(get, path = "/api/v1/variants/{id}", tag = "variants",
+#[utoipa::path(get, path = "/api/v1/variants/{id}", operation_id = "get_variant", tag = "variants",
     params(("id" = VariantId, Path)), responses((status = 200, body = VariantView)))]
 pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
@@ -136,7 +111,7 @@ pub(super) async fn get(request: Request, id: String) -> Result<Response> {
 /// The variant's bytes.
 ///
 /// Before it is ready 409 `variant_not_ready`; if it could not be made, 422 with the reason.
-#[utoipa::path(get, path = "/api/v1/variants/{id}/content", tag = "variants",
+#[utoipa::path(get, path = "/api/v1/variants/{id}/content", operation_id = "get_variant_content", tag = "variants",
     params(("id" = VariantId, Path)),
     responses((status = 200, content_type = "image/*"), (status = 206, content_type = "image/*"), (status = 304)))]
 pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
@@ -161,7 +136,7 @@ pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
 }
 
 /// Deletes a variant.
-#[utoipa::path(delete, path = "/api/v1/variants/{id}", tag = "variants",
+#[utoipa::path(delete, path = "/api/v1/variants/{id}", operation_id = "delete_variant", tag = "variants",
     params(("id" = VariantId, Path)), responses((status = 204)))]
 pub(super) async fn delete(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;

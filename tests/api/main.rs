@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod accounts;
+mod bad_input;
+mod bodies;
+mod errors;
 mod idempotency;
 mod images;
 mod jobs;
 mod main_job;
+mod openapi;
 mod pictures;
 mod sandbox;
 mod supervision;

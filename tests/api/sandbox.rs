@@ -204,7 +204,12 @@ pub struct Account<'a> {
     pub token: String,
 }
 
-impl Account<'_> {
+impl<'a> Account<'a> {
+    /// Whoever the bearer of `token` is.
+    pub fn of(sandbox: &'a Sandbox, token: &str) -> Self {
+        Self { sandbox, token: token.to_owned(), issued: Value::Null }
+    }
+
     /// A request to a path, with the account's token.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.sandbox.request(method, path).bearer_auth(&self.token)
@@ -300,6 +305,24 @@ pub async fn problem(answer: reqwest::Result<Response>, status: u16, code: &str)
     assert!(problem["title"].is_string() && problem["detail"].is_string(), "{body}");
     assert_eq!(problem["request_id"], headers["x-request-id"].to_str().expect("text"));
     problem
+}
+
+/// The objects in the storage, and the files on their way there.
+pub fn stored_files(data_dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    let mut directories = vec![data_dir.join("objects"), data_dir.join("spool")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
 }
 
 /// A field that is a string.

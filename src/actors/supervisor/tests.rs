@@ -23,10 +23,10 @@ struct Scribe {
 
 impl Scribe {
     fn child(name: &'static str, diary: &Diary) -> Child {
-        Self::stopping(name, diary, true)
+        Self::that(name, diary, true)
     }
 
-    fn stopping(name: &'static str, diary: &Diary, stops: bool) -> Child {
+    fn that(name: &'static str, diary: &Diary, stops: bool) -> Child {
         let diary = diary.clone();
         Child::actor(name, move || Scribe { name, diary: diary.clone(), stops })
     }
@@ -101,7 +101,7 @@ async fn a_child_that_does_not_finish_is_killed_and_named() {
     let diary = Diary::default();
     let children = vec![
         Scribe::child("a", &diary),
-        Scribe::stopping("stubborn", &diary, false),
+        Scribe::that("stubborn", &diary, false),
         Scribe::child("c", &diary),
     ];
     let tree = Tree::start(children).await.unwrap();

@@ -29,11 +29,16 @@ impl Stop {
     }
 
     /// Whether the row that a new one refers to is gone.
-    pub(super) fn is_missing_parent(&self) -> bool {
+    fn is_missing_parent(&self) -> bool {
         match self {
             Stop::Sql(sqlx::Error::Database(error)) => error.is_foreign_key_violation(),
             _ => false,
         }
+    }
+
+    /// `not_found` if the `what` that a new row refers to is gone: deleted at the same time, say.
+    pub(super) fn or_missing(self, what: &str) -> Self {
+        if self.is_missing_parent() { Error::not_found(what).into() } else { self }
     }
 
     /// Whether the table asked for does not exist.

@@ -76,7 +76,8 @@ impl Transaction for ReserveKey {
                  WHERE idempotency_keys.expires_at <= $4",
                 binds![self.user_id, &self.path, &self.key, self.now, self.until],
             )
-            .await?;
+            .await
+            .map_err(|stop| stop.or_missing("account"))?;
         if taken > 0 {
             return Ok(Reservation::Reserved);
         }

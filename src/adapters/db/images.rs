@@ -160,10 +160,7 @@ impl Transaction for InsertImage {
             ],
         )
         .await
-        .map_err(|stop| match stop.is_missing_parent() {
-            true => Error::not_found("account").into(),
-            false => stop,
-        })?;
+        .map_err(|stop| stop.or_missing("account"))?;
         insert_tags(tx, image.user_id, image.id, &image.tags).await?;
         let mut enqueued = Vec::with_capacity(self.jobs.len());
         for (variant, job) in &self.jobs {

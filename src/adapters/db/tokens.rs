@@ -29,10 +29,7 @@ impl Transaction for InsertRefreshToken {
     type Output = ();
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
-        open_login(tx, &self.token).await.map_err(|stop| match stop.is_missing_parent() {
-            true => Error::not_found("account").into(),
-            false => stop,
-        })
+        open_login(tx, &self.token).await.map_err(|stop| stop.or_missing("account"))
     }
 }
 
@@ -303,7 +300,8 @@ impl Transaction for InsertApiKey {
              VALUES ($1, $2, $3, $4, $5)",
             binds![*id, *user_id, name, key_hash, *created_at],
         )
-        .await?;
+        .await
+        .map_err(|stop| stop.or_missing("account"))?;
         Ok(())
     }
 }

@@ -140,10 +140,7 @@ pub(super) async fn reserve(tx: &mut Tx, variant: &Variant) -> Result<Variant, S
             ],
         )
         .await
-        .map_err(|stop| match stop.is_missing_parent() {
-            true => Error::not_found("image").into(),
-            false => stop,
-        })?;
+        .map_err(|stop| stop.or_missing("image"))?;
     row.ok_or_else(|| Error::not_found("image"))?.try_into()
 }
 
