@@ -72,6 +72,16 @@ impl Fields {
         }
     }
 
+    /// A string to the letter, U+0000 and all, for whoever cleans it before it is kept.
+    pub fn verbatim(&mut self, name: &'static str) -> Option<String> {
+        let value = self.value(name)?;
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.fault(name, "must be a string");
+        }
+        text
+    }
+
     /// A field that must be there; without it, what is returned is not used.
     pub fn required<T: DeserializeOwned + Default>(
         &mut self,

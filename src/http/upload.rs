@@ -126,7 +126,7 @@ async fn receive(request: &Request, body: Body) -> Result<Received> {
 async fn raw(request: &Request, mut body: Body) -> Result<Received> {
     let mut query = Fields::of_query(&request.query)?;
     let mut said = Said {
-        filename: query.optional("filename", "a string"),
+        filename: query.verbatim("filename"),
         tags: query.optional::<String>("tags", "labels, separated by commas").into_iter().collect(),
         eager: query.optional("eager", "a JSON array of specs"),
     };
