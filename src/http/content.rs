@@ -8,7 +8,10 @@ use warp::{
 
 use super::context::Request;
 use crate::{
-    adapters::storage::OpenObject,
+    adapters::{
+        Resource,
+        storage::{OpenObject, Storage},
+    },
     domain::{
         error::{Code, Error, Result},
         format::Format,
@@ -30,7 +33,7 @@ pub struct Content {
 /// Answers with `content`, or the part of it that was asked for.
 ///
 /// # Errors
-/// `range_not_satisfiable`, `not_found` if the object has just been deleted.
+/// `range_not_satisfiable`, `dependency_unavailable` if the object can't be reached.
 pub async fn serve(request: &Request, content: Content) -> Result<Response> {
     let etag = format!("\"{}\"", content.sha256);
     let matches = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
@@ -57,7 +60,12 @@ pub async fn serve(request: &Request, content: Content) -> Result<Response> {
     let (offset, length) =
         range.map_or((0, content.size), |(first, last)| (first, last - first + 1));
     let object = OpenObject { key: content.object_key, offset, length };
-    let stream = request.services().storage.ask(object).await?;
+    let stream =
+        request.services().storage.ask(object).await.map_err(|error| match error.code {
+            // The row is there and its object is not: being deleted in this moment, or out of reach.
+            Code::NotFound => Error::unavailable(Storage::WHAT, error),
+            _ => error,
+        })?;
     let mut response = warp::reply::stream(stream).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.format.mime_type()));

@@ -2,7 +2,7 @@
 //! so that no name from outside reaches the file system and no directory grows too large.
 
 use std::{
-    io::SeekFrom,
+    io::{ErrorKind, SeekFrom},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-use super::{ByteStream, Spool, Spooled, hex, refused};
+use super::{ByteStream, Spool, Spooled, hex, not_opened, refused};
 use crate::domain::error::{Error, Result};
 
 /// What is read from the disk at a time.
@@ -49,7 +49,12 @@ impl FsStorage {
         blocking(move || {
             std::fs::File::open(spooled.path())?.sync_all()?;
             let directory = target.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(directory)?;
+            // Its own directory alone: were the whole store gone, a disk that is not mounted, making
+            // it anew would hide it.
+            match std::fs::create_dir(directory) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
             spooled.path.persist(&target)?;
             // The name is safe only once its directory is.
             std::fs::File::open(directory)?.sync_all()
@@ -58,7 +63,7 @@ impl FsStorage {
     }
 
     pub(super) async fn get(&self, key: &str) -> Result<Bytes> {
-        tokio::fs::read(self.path(key)).await.map(Bytes::from).map_err(refused)
+        tokio::fs::read(self.path(key)).await.map(Bytes::from).map_err(not_opened)
     }
 
     pub(super) async fn open_object(
@@ -67,7 +72,7 @@ impl FsStorage {
         offset: u64,
         length: u64,
     ) -> Result<ByteStream> {
-        let mut file = File::open(self.path(key)).await.map_err(refused)?;
+        let mut file = File::open(self.path(key)).await.map_err(not_opened)?;
         if offset > 0 {
             file.seek(SeekFrom::Start(offset)).await.map_err(refused)?;
         }
@@ -76,7 +81,7 @@ impl FsStorage {
 
     pub(super) async fn delete(&self, key: &str) -> Result<()> {
         match tokio::fs::remove_file(self.path(key)).await {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             result => result.map_err(refused),
         }
     }
@@ -110,4 +115,97 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt;
+
+    use super::*;
+    use crate::{
+        adapters::{
+            Query,
+            storage::{DeleteObject, GetObject, OpenObject, PutObject, Storage, SweepSpool},
+        },
+        domain::error::Code,
+    };
+
+    struct Disk {
+        storage: Storage,
+        directory: tempfile::TempDir,
+    }
+
+    impl Disk {
+        async fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let storage = Storage::open_fs(directory.path().to_owned()).await.unwrap();
+            Self { storage, directory }
+        }
+
+        async fn put(&self, key: &str, bytes: &'static [u8]) -> Result<()> {
+            let put = PutObject { key: key.to_owned(), bytes: Bytes::from_static(bytes) };
+            put.run(&self.storage).await
+        }
+
+        async fn get(&self, key: &str) -> Result<Bytes> {
+            GetObject { key: key.to_owned() }.run(&self.storage).await
+        }
+
+        fn spooled(&self) -> usize {
+            self.directory.path().join("spool").read_dir().unwrap().count()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_there_until_it_is_removed() {
+        let disk = Disk::new().await;
+        // A key is a name and never a path.
+        for key in ["images/1", "../../etc/passwd", ""] {
+            assert_eq!(disk.get(key).await.unwrap_err().code, Code::NotFound);
+            disk.put(key, b"first").await.unwrap();
+            disk.put(key, b"second").await.unwrap();
+            assert_eq!(disk.get(key).await.unwrap(), "second");
+            let delete = || DeleteObject { key: key.to_owned() };
+            delete().run(&disk.storage).await.unwrap();
+            delete().run(&disk.storage).await.unwrap();
+            assert_eq!(disk.get(key).await.unwrap_err().code, Code::NotFound);
+        }
+        disk.put("empty", b"").await.unwrap();
+        assert_eq!(disk.get("empty").await.unwrap(), "");
+        assert_eq!(disk.spooled(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_part_can_be_read() {
+        let disk = Disk::new().await;
+        disk.put("digits", b"0123456789").await.unwrap();
+        for (offset, length, expected) in
+            [(0, 10, "0123456789"), (3, 2, "34"), (9, 1, "9"), (4, 0, "")]
+        {
+            let open = OpenObject { key: "digits".to_owned(), offset, length };
+            let pieces: Vec<Bytes> =
+                open.run(&disk.storage).await.unwrap().try_collect().await.unwrap();
+            assert_eq!(pieces.concat(), expected.as_bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_committed_leaves_nothing_behind() {
+        let Disk { storage: Storage::Fs(fs), directory } = Disk::new().await;
+        let mut spool = fs.open_spool().await.unwrap();
+        spool.write(b"half a pict").await.unwrap();
+        let spooled = || directory.path().join("spool").read_dir().unwrap().count();
+        assert_eq!(spooled(), 1);
+        SweepSpool.run(&Storage::Fs(fs)).await.unwrap();
+        assert_eq!(spooled(), 1, "somebody may still write to it");
+        drop(spool);
+        assert_eq!(spooled(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_has_gone_is_not_made_anew() {
+        let disk = Disk::new().await;
+        std::fs::remove_dir_all(disk.directory.path().join("objects")).unwrap();
+        assert_eq!(disk.put("key", b"value").await.unwrap_err().code, Code::DependencyUnavailable);
+    }
 }

@@ -275,9 +275,15 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The disk did not do what it was asked.
 fn refused(error: std::io::Error) -> Error {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Error::not_found("object").caused_by(error);
-    }
     Error::unavailable(Storage::WHAT, error)
+}
+
+/// An object could not be opened; mostly because it is not there.
+fn not_opened(error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Error::not_found("object").caused_by(error),
+        _ => refused(error),
+    }
 }
