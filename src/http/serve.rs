@@ -335,6 +335,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         header::CONTENT_RANGE,
         HeaderName::from_static("x-cache"),
         HeaderName::from_static("deletion-receipt"),
+        HeaderName::from_static("idempotent-replayed"),
         REQUEST_ID,
     ];
     (!origins.is_empty()).then(|| {
