@@ -149,8 +149,7 @@ fn runtime() -> Result<Runtime, ExitCode> {
 fn config(json: bool) -> ExitCode {
     let settings = Settings::load();
     let text = if json { format!("{:#}", settings.describe_json()) } else { settings.describe() };
-    let printed = print(&text);
-    if settings.unreadable().is_empty() { printed } else { exit::CONFIG.into() }
+    print(&text)
 }
 
 fn serve(role: Option<String>, port: Option<String>) -> ExitCode {
@@ -231,19 +230,17 @@ fn start_code(error: &StartError) -> u8 {
 }
 
 fn migrate() -> ExitCode {
-    let settings = Settings::load();
-    let (config, _) = match load(&settings) {
-        Ok(loaded) => loaded,
-        Err(code) => return code,
+    let database = match Settings::load().check_database() {
+        Ok(database) => database,
+        Err(faults) => return fail(exit::CONFIG, faults),
     };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
     // A timer can be made only inside the runtime.
-    let migrating = async {
-        tokio::time::timeout(MIGRATION, crate::adapters::db::migrate(&config.database)).await
-    };
+    let migrating =
+        async { tokio::time::timeout(MIGRATION, crate::adapters::db::migrate(&database)).await };
     match runtime.block_on(migrating) {
         Ok(Ok(report)) => {
             let done = match report.applied {

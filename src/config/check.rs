@@ -40,6 +40,25 @@ impl Settings {
         }
     }
 
+    /// The database alone, for a migration: a job of its own, which is given no other secret.
+    pub fn check_database(&self) -> Result<Database, Faults> {
+        let mut faults = Vec::new();
+        let values = self.values(&mut faults);
+        check_database(self, &values, &mut faults, &mut Vec::new());
+        faults.retain(|fault| is_of_database(&fault.name));
+        faults.extend_from_slice(self.unreadable());
+        // Who names only where to migrate means that database, not the embedded one.
+        let url = self.said_first(DATABASE_NAMES).or_else(|| self.said("MIGRATE_DB_URL"));
+        let url = url.and_then(|said| values.secret(said.name));
+        match database_of(&values, url) {
+            Ok(database) if faults.is_empty() => Ok(database),
+            Err(fault) if faults.is_empty() => {
+                Err(Faults { faults: vec![fault], warnings: Vec::new() })
+            }
+            _ => Err(Faults { faults, warnings: Vec::new() }),
+        }
+    }
+
     /// Every value in force that can be understood; the others become faults.
     fn values(&self, faults: &mut Vec<Fault>) -> Values {
         let mut values = BTreeMap::new();
@@ -93,6 +112,12 @@ impl Settings {
         let said = said.or_else(|| self.preset(table::find("ENVIRONMENT")?));
         said.is_some_and(|text| text.trim().eq_ignore_ascii_case("production"))
     }
+}
+
+fn is_of_database(name: &str) -> bool {
+    DATABASE_NAMES.contains(&name)
+        || matches!(name, "MIGRATE_DB_URL" | "DATA_DIR")
+        || name.starts_with("DB_")
 }
 
 /// A complaint about a value, with where it was said and, if that is no secret, the value.
@@ -156,7 +181,6 @@ fn mismatch(name: &str) -> Fault {
 
 fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fault> {
     let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
-    let data_dir = PathBuf::from(required_text("DATA_DIR")?);
 
     Ok(Config {
         environment: match required_text("ENVIRONMENT")? {
@@ -184,17 +208,7 @@ fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fau
             }),
             max_body_size: values.number("MAX_BODY_SIZE")?,
         },
-        database: Database {
-            location: database.map_or_else(
-                || DatabaseLocation::Sqlite(data_dir.join(SQLITE_FILE)),
-                DatabaseLocation::Postgres,
-            ),
-            max_conns: values.number("DB_MAX_CONNS")?,
-            min_conns: values.number("DB_MIN_CONNS")?,
-            max_lifetime: values.time("DB_MAX_CONN_LIFETIME")?,
-            max_idle: values.time("DB_MAX_CONN_IDLE_TIME")?,
-            migrate_url: values.secret("MIGRATE_DB_URL"),
-        },
+        database: database_of(values, database)?,
         auth: Auth {
             jwt_secret: values.secret("JWT_SECRET"),
             jwt_expiry: values.time("JWT_EXPIRY")?,
@@ -221,7 +235,25 @@ fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fau
                 _ => LogFormat::Text,
             },
         },
-        data_dir,
+        data_dir: PathBuf::from(required_text("DATA_DIR")?),
+    })
+}
+
+fn database_of(values: &Values, url: Option<SecretString>) -> Result<Database, Fault> {
+    let location = match url {
+        Some(url) => DatabaseLocation::Postgres(url),
+        None => {
+            let data_dir = values.text("DATA_DIR").ok_or_else(|| mismatch("DATA_DIR"))?;
+            DatabaseLocation::Sqlite(PathBuf::from(data_dir).join(SQLITE_FILE))
+        }
+    };
+    Ok(Database {
+        location,
+        max_conns: values.number("DB_MAX_CONNS")?,
+        min_conns: values.number("DB_MIN_CONNS")?,
+        max_lifetime: values.time("DB_MAX_CONN_LIFETIME")?,
+        max_idle: values.time("DB_MAX_CONN_IDLE_TIME")?,
+        migrate_url: values.secret("MIGRATE_DB_URL"),
     })
 }
 

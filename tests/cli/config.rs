@@ -73,6 +73,16 @@ fn config_tells_what_is_in_force_and_where_it_was_said_but_no_secret() {
 }
 
 #[test]
+fn a_file_that_can_not_be_read_is_told_of_and_not_passed_over() {
+    let shell = Shell::new();
+    std::fs::write(shell.directory().join("darkroom.toml"), "port = \n").unwrap();
+    let run = shell.run(&["config"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("fault: darkroom.toml"), "{}", run.stdout);
+    assert_eq!(shell.run(&["serve"]).code, 78);
+}
+
+#[test]
 fn serve_reports_every_fault_by_name_and_opens_no_port() {
     let shell = Shell::new()
         .with("PORT", "eighty")
