@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use darkroom::{
     adapters::{
         Query,
-        db::{self, Db},
+        db::{self, Db, tokens::InsertRefreshToken},
     },
     config::{Database, DatabaseLocation},
     domain::{
@@ -33,6 +33,14 @@ use url::Url;
 
 /// The engine that test variants are for.
 pub const ENGINE: i32 = 3;
+
+/// What the password of every test account is checked against.
+pub const PASSWORD_HASH: &str = "$argon2id$old";
+
+/// The login that `token` is the first of.
+pub fn first_of(token: RefreshToken) -> InsertRefreshToken {
+    InsertRefreshToken { token, password_hash: PASSWORD_HASH.to_owned() }
+}
 
 /// A migrated database.
 pub struct Sandbox {
@@ -401,7 +409,7 @@ impl Sandbox {
     pub async fn user(&self, username: &str) -> User {
         let user = User { id: UserId::new(), username: username.to_owned(), created_at: now() };
         let token = token(user.id, &format!("token of {username}"));
-        let password_hash = "$argon2id$old".to_owned();
+        let password_hash = PASSWORD_HASH.to_owned();
         self.get(db::users::CreateUser { user: user.clone(), password_hash, token }).await;
         user
     }

@@ -12,7 +12,7 @@ use darkroom::{
     },
 };
 
-use crate::sandbox::{Sandbox, now, seconds, token};
+use crate::sandbox::{Sandbox, first_of, now, seconds, token};
 
 const GRACE: i64 = 10;
 
@@ -20,7 +20,7 @@ const GRACE: i64 = 10;
 async fn login(sandbox: &Sandbox, username: &str) -> (User, RefreshToken) {
     let user = sandbox.user(username).await;
     let token = token(user.id, "first");
-    sandbox.get(InsertRefreshToken { token: token.clone() }).await;
+    sandbox.get(first_of(token.clone())).await;
     (user, token)
 }
 
@@ -129,7 +129,7 @@ pub async fn a_revocation_beats_rotations_at_once(sandbox: &Sandbox) {
         let user = sandbox.user(&format!("user{round}")).await;
         let name = |what: &str| format!("{what} {round}");
         let first = token(user.id, &name("first"));
-        sandbox.get(InsertRefreshToken { token: first }).await;
+        sandbox.get(first_of(first)).await;
         let at = now();
         sandbox.get(rotate(&name("first"), &name("second"), "phone", at)).await;
         // The owner goes on with the second while a thief shows the first.

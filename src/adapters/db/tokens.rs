@@ -11,16 +11,18 @@ use super::{
     tx::{Tx, binds},
 };
 use crate::domain::{
-    error::Error,
+    error::{Code, Error},
     ids::{ApiKeyId, FamilyId, TokenId, UserId},
     user::{ApiKey, RefreshToken, Rotation, Session, User},
 };
 
-/// Records the first token of a login.
+/// Records the first token of a login, unless the password was changed since it was checked.
 #[derive(Debug, Clone)]
 pub struct InsertRefreshToken {
     /// The token.
     pub token: RefreshToken,
+    /// What the password was checked against.
+    pub password_hash: String,
 }
 
 impl Transaction for InsertRefreshToken {
@@ -29,7 +31,19 @@ impl Transaction for InsertRefreshToken {
     type Output = ();
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
-        open_login(tx, &self.token).await.map_err(|stop| stop.or_missing("account"))
+        // Written, so that a change of the password at the same time waits, and then finds this login.
+        let still = tx
+            .execute(
+                "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2",
+                binds![self.token.user_id, &self.password_hash],
+            )
+            .await?;
+        if still == 0 {
+            return Err(
+                Error::new(Code::InvalidCredentials, "the password was just changed").into()
+            );
+        }
+        open_login(tx, &self.token).await
     }
 }
 
