@@ -33,6 +33,8 @@ const OVERHEAD: u64 = 256 * 1024;
 const MAX_FIELD: u64 = 64 * 1024;
 /// Bytes of a filename.
 const MAX_FILENAME: usize = 255;
+/// Parts of a form. Each fault and each label is kept until all is read.
+const MAX_PARTS: usize = 100;
 /// Specs that an upload may have run.
 const MAX_EAGER: usize = 20;
 
@@ -158,7 +160,12 @@ async fn multipart(request: &Request, content_type: &str, body: Body) -> Result<
     let mut said = Said::default();
     let mut file = None;
     let mut faults = Vec::new();
+    let mut parts = 0;
     while let Some(mut part) = form.next_field().await.map_err(|error| refused(error, limit))? {
+        parts += 1;
+        if parts > MAX_PARTS {
+            return Err(Error::field("", format!("the form must have at most {MAX_PARTS} parts")));
+        }
         match part.name().unwrap_or_default() {
             "file" if file.is_some() => {
                 // What else is wrong can't be told without reading it all.
