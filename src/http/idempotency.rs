@@ -116,12 +116,15 @@ impl Attempt {
     /// `asked` is all that makes the request what it is: the file's hash and the fields, not the raw
     /// body, whose multipart boundary differs each time.
     ///
+    /// The work is done in a task of its own: a client that leaves meanwhile and asks again must find
+    /// what it began, not begin it anew.
+    ///
     /// # Errors
     /// Those of `work`; `idempotency_conflict` if the key was used for something else.
     pub async fn settle(
         self,
         asked: &Value,
-        work: impl Future<Output = Result<Response>>,
+        work: impl Future<Output = Result<Response>> + Send + 'static,
     ) -> Result<Response> {
         let fingerprint = digest(&asked.to_string());
         if let Some((first, response)) = self.done {
@@ -131,10 +134,14 @@ impl Attempt {
             }
             return restore(response);
         }
-        match self.reserved {
-            None => work.await,
-            Some(reservation) => reservation.keep(fingerprint, work.await).await,
-        }
+        let reserved = self.reserved;
+        let settled = tokio::spawn(async move {
+            match reserved {
+                None => work.await,
+                Some(reservation) => reservation.keep(fingerprint, work.await).await,
+            }
+        });
+        settled.await.map_err(Error::internal)?
     }
 }
 

@@ -352,6 +352,9 @@ mod tests {
         for (tags, faults) in [(many(|n| n.to_string()), 1), (many(|_| String::new()), 51)] {
             assert_eq!(check_tags(tags).map_err(|faults| faults.len()), Err(faults));
         }
-        assert_eq!(check_tags(many(|n| (n % 50).to_string())).map(|kept| kept.len()).ok(), Some(50));
+        assert_eq!(
+            check_tags(many(|n| (n % 50).to_string())).map(|kept| kept.len()).ok(),
+            Some(50)
+        );
     }
 }

@@ -89,8 +89,8 @@ pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
         Err(error) => return Err(attempt.abandon(error).await),
     };
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
-    let services = request.services();
-    let work = async {
+    let work = async move {
+        let services = request.services();
         let image = store(services, user_id, spooled, description).await?;
         let location = request.url(&format!("/api/v1/images/{}", image.id));
         let variants = services.database.ask(VariantsOf { user_id, image_id: image.id }).await?;
