@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinHandle,
     time::Instant,
 };
@@ -125,6 +125,7 @@ impl App {
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
             cache: Address::new(ADMITTED, CACHE_DEADLINE),
             transformer: Transformer::new(config.transform_threads, config.limits.clone())?,
+            originals: Arc::new(Semaphore::new(originals(&config))),
             tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
             refresh_lifetime: config.auth.refresh_expiry,
             passwords: Passwords::default(),
@@ -183,6 +184,12 @@ impl App {
         }
         self.tree.drain(deadline).await
     }
+}
+
+/// KiB of originals in memory: for each thread one to work on and one to follow it, of the largest.
+fn originals(config: &Config) -> usize {
+    let largest = usize::try_from(config.limits.upload_size / 1024 + 1).unwrap_or(usize::MAX);
+    largest.saturating_mul(2 * config.transform_threads).min(Semaphore::MAX_PERMITS)
 }
 
 /// Starts the actors, in the order in which they need one another.
