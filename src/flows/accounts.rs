@@ -58,10 +58,10 @@ pub async fn register(services: &Services, username: String, password: String) -
 /// `account_disabled`.
 pub async fn log_in(services: &Services, username: String, password: String) -> Result<Issued> {
     let found = services.database.ask(CredentialsByName { username }).await?;
-    let Credentials { user, .. } = check(services, found, password).await?;
+    let Credentials { user, password_hash, .. } = check(services, found, password).await?;
     let (refresh_token, token) = new_login(services, user.id)?;
     let issued = issue(services, user, token.id, token.created_at, refresh_token)?;
-    services.database.ask(InsertRefreshToken { token }).await?;
+    services.database.ask(InsertRefreshToken { token, password_hash }).await?;
     Ok(issued)
 }
 

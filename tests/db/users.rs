@@ -45,10 +45,18 @@ pub async fn a_new_password_ends_every_login(sandbox: &Sandbox) {
     let other = sandbox.user("other").await;
     let (first, second, theirs) = (token(user.id, "1"), token(user.id, "2"), token(other.id, "3"));
     for token in [&first, &second, &theirs] {
-        sandbox.get(InsertRefreshToken { token: token.clone() }).await;
+        sandbox
+            .get(InsertRefreshToken {
+                token: token.clone(),
+                password_hash: "$argon2id$old".to_owned(),
+            })
+            .await;
     }
     let password_hash = "$argon2id$new".to_owned();
     sandbox.get(ChangePassword { user_id: user.id, password_hash }).await;
+    let password_hash = "$argon2id$old".to_owned();
+    let late = InsertRefreshToken { token: token(user.id, "4"), password_hash };
+    assert_eq!(sandbox.refusal(late).await, Code::InvalidCredentials);
     let credentials = sandbox.get(CredentialsById { id: user.id }).await.unwrap();
     assert_eq!(credentials.password_hash, "$argon2id$new");
     for id in [first.id, second.id] {
@@ -78,7 +86,12 @@ pub async fn a_deleted_account_takes_everything_with_it(sandbox: &Sandbox) {
     sandbox.get(CompleteVariant { id, made: made("variants/1"), engine, now: now() }).await;
     sandbox.job(&image, 2).await;
     let session = token(user.id, "session");
-    sandbox.get(InsertRefreshToken { token: session.clone() }).await;
+    sandbox
+        .get(InsertRefreshToken {
+            token: session.clone(),
+            password_hash: "$argon2id$old".to_owned(),
+        })
+        .await;
 
     let deletion_id = DeletionId::new();
     let (deletion, mut keys) =
@@ -103,6 +116,9 @@ pub async fn an_account_that_is_not_there_is_not_found(sandbox: &Sandbox) {
     assert_eq!(sandbox.refusal(change).await, Code::NotFound);
     let delete = DeleteUser { user_id, deletion_id: DeletionId::new(), now: now() };
     assert_eq!(sandbox.refusal(delete).await, Code::NotFound);
-    let login = InsertRefreshToken { token: token(user_id, "1") };
-    assert_eq!(sandbox.refusal(login).await, Code::NotFound);
+    let login = InsertRefreshToken {
+        token: token(user_id, "1"),
+        password_hash: "$argon2id$old".to_owned(),
+    };
+    assert_eq!(sandbox.refusal(login).await, Code::InvalidCredentials);
 }

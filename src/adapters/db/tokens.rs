@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
@@ -11,16 +12,18 @@ use super::{
     tx::{Tx, binds},
 };
 use crate::domain::{
-    error::Error,
+    error::{Code, Error},
     ids::{ApiKeyId, FamilyId, TokenId, UserId},
     user::{ApiKey, RefreshToken, Rotation, Session, User},
 };
 
-/// Records the first token of a login.
+/// Records the first token of a login, if the password that was shown is still the account's.
 #[derive(Debug, Clone)]
 pub struct InsertRefreshToken {
     /// The token.
     pub token: RefreshToken,
+    /// What the password was checked against.
+    pub password_hash: String,
 }
 
 impl Transaction for InsertRefreshToken {
@@ -29,7 +32,17 @@ impl Transaction for InsertRefreshToken {
     type Output = ();
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
-        open_login(tx, &self.token).await.map_err(|stop| stop.or_missing("account"))
+        // Held, so that a change of the password comes before this and is seen, or after it and ends it.
+        let lock = tx.dialect().for_update;
+        let sql = format!("SELECT id FROM users WHERE id = $1 AND password_hash = $2 {lock}");
+        let held: Option<(Uuid,)> = tx
+            .fetch_optional(AssertSqlSafe(sql), binds![self.token.user_id, &self.password_hash])
+            .await?;
+        if held.is_none() {
+            let detail = "the password was changed in this moment";
+            return Err(Error::new(Code::InvalidCredentials, detail).into());
+        }
+        open_login(tx, &self.token).await
     }
 }
 
