@@ -1,10 +1,14 @@
 //! The composition root: the one place that builds adapters and starts actors. `main` and the tests
 //! both start the service here.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::{
-    sync::{Mutex, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinHandle,
     time::Instant,
 };
@@ -93,6 +97,7 @@ pub struct App {
     stop: CancellationToken,
     draining: watch::Sender<bool>,
     drain_timeout: Duration,
+    drain_until: Arc<OnceLock<Instant>>,
 }
 
 impl App {
@@ -120,6 +125,7 @@ impl App {
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
             cache: Address::new(ADMITTED, CACHE_DEADLINE),
             transformer: Transformer::new(config.transform_threads, config.limits.clone())?,
+            originals: Arc::new(Semaphore::new(originals(&config))),
             tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
             refresh_lifetime: config.auth.refresh_expiry,
             passwords: Passwords::default(),
@@ -128,7 +134,8 @@ impl App {
             deletions: Doorbell::default(),
             flights: Arc::new(Flights::default()),
         });
-        let tree = start_actors(&config, &services, database).await?;
+        let drain_until = Arc::new(OnceLock::new());
+        let tree = start_actors(&config, &services, database, drain_until.clone()).await?;
 
         let (draining, is_draining) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -139,7 +146,7 @@ impl App {
             tokio::spawn(serve::serve(listener, context, stop.clone(), patience))
         });
         let drain_timeout = config.drain_timeout;
-        Ok(Self { address, services, tree, server, stop, draining, drain_timeout })
+        Ok(Self { address, services, tree, server, stop, draining, drain_timeout, drain_until })
     }
 
     /// Where it listens; a worker listens nowhere.
@@ -166,6 +173,8 @@ impl App {
     /// within `DRAIN_TIMEOUT`. Returns what had to be cut off.
     pub async fn stop(self) -> Vec<&'static str> {
         let deadline = Instant::now() + self.drain_timeout;
+        // Jobs have what the requests leave of the time.
+        let _ = self.drain_until.set(deadline);
         self.draining.send_replace(true);
         self.stop.cancel();
         if let Some(server) = self.server
@@ -177,8 +186,19 @@ impl App {
     }
 }
 
+/// KiB of originals in memory: for each thread one to work on and one to follow it, of the largest.
+fn originals(config: &Config) -> usize {
+    let largest = usize::try_from(config.limits.upload_size / 1024 + 1).unwrap_or(usize::MAX);
+    largest.saturating_mul(2 * config.transform_threads).min(Semaphore::MAX_PERMITS)
+}
+
 /// Starts the actors, in the order in which they need one another.
-async fn start_actors(config: &Config, services: &Arc<Services>, database: Db) -> Result<Tree> {
+async fn start_actors(
+    config: &Config,
+    services: &Arc<Services>,
+    database: Db,
+    drain_until: Arc<OnceLock<Instant>>,
+) -> Result<Tree> {
     let settings = config.database.clone();
     // The first incarnation takes over the connections made at the start.
     let opened = Arc::new(Mutex::new(Some(database)));
@@ -213,7 +233,7 @@ async fn start_actors(config: &Config, services: &Arc<Services>, database: Db) -
             runner: Arc::new(TransformRunner(services.clone())),
             doorbell: services.jobs.clone(),
             prefetch: config.prefetch,
-            drain_timeout: config.drain_timeout,
+            drain_until,
         };
         children.push(consumer.child());
     }

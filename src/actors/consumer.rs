@@ -3,10 +3,16 @@
 //! A job is leased: the row says who has it and until when. The lease is renewed while the job runs;
 //! one that runs out means that its worker is gone, and somebody else leases the job again.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -44,8 +50,8 @@ pub struct Consumer {
     pub doorbell: Doorbell,
     /// Jobs to hold at a time.
     pub prefetch: usize,
-    /// How long draining may take.
-    pub drain_timeout: Duration,
+    /// When draining must be over, once it has begun.
+    pub drain_until: Arc<OnceLock<Instant>>,
 }
 
 impl Consumer {
@@ -145,13 +151,18 @@ impl Actor for Consumer {
     ) -> Result<(), ActorProcessingErr> {
         state.clock.cancel();
         state.tasks.close();
-        let patience = self.drain_timeout.saturating_sub(RELEASE);
-        if tokio::time::timeout(patience, state.tasks.wait()).await.is_err() {
+        let until = self.drain_until.get().and_then(|until| until.checked_sub(RELEASE));
+        if tokio::time::timeout_at(until.unwrap_or_else(Instant::now), state.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(jobs = state.running.len(), "not done in time; put back into the queue");
         }
         // What was leased and not begun, or not finished, is somebody else's now.
         let release = ReleaseJobs { worker: state.worker, now: now() };
         self.database.ask(release).await?;
+        // Nobody waits for them here any more, and the transformer is next to stop.
+        state.running.values().for_each(Cancel::cancel);
         Ok(())
     }
 }

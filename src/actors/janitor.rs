@@ -113,8 +113,11 @@ impl Actor for Janitor {
             Message::Deletions => {
                 state.busy = true;
                 let janitor = self.clone();
+                let round = async move { report(janitor.remove_objects().await) };
+                // What is left of a long one is done after the next start.
+                let round = state.clock.clone().run_until_cancelled_owned(round);
                 state.rounds.spawn(async move {
-                    report(janitor.remove_objects().await);
+                    round.await;
                     // A janitor that has stopped begins no further round.
                     let _ = myself.send_message(Message::Done);
                 });

@@ -117,6 +117,9 @@ impl Fault {
     }
 }
 
+/// The most faults that are told at once, so that an answer never grows with what was sent.
+const MAX_FAULTS: usize = 100;
+
 /// A failure, ready to be told.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {detail}")]
@@ -147,7 +150,8 @@ impl Error {
     }
 
     /// `validation_failed` with every fault; the first one is the summary.
-    pub fn invalid(faults: Vec<Fault>) -> Self {
+    pub fn invalid(mut faults: Vec<Fault>) -> Self {
+        faults.truncate(MAX_FAULTS);
         let detail = match faults.first() {
             Some(first) if first.pointer.is_empty() => first.detail.clone(),
             Some(first) => {

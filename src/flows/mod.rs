@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
+
 use crate::{
     actors::{address::Address, doorbell::Doorbell, transformer::Transformer},
     adapters::{cache::Cache, db::Db, password::Passwords, storage::Storage, token::Tokens},
@@ -26,6 +28,9 @@ pub struct Services {
     pub cache: Address<Cache>,
     /// Pixels.
     pub transformer: Transformer,
+    /// KiB of originals that may be in memory at a time to be transformed: the queue in front of the
+    /// threads is bounded by number, which for large files is no bound.
+    pub originals: Arc<Semaphore>,
     /// Access tokens.
     pub tokens: Tokens,
     /// How long a refresh token is good for.

@@ -123,7 +123,16 @@ async fn make(
     // Of the row, not of the spec: when the variant is deleted and made again, the old object is removed
     // after the new one was stored.
     let object_key = format!("variants/{}-{}", variant.id, imaging::ENGINE);
+    let (originals, timeout) = (services.originals.clone(), services.limits.timeout);
+    let largest = services.limits.upload_size / 1024 + 1;
+    let size = u64::try_from(image.size).unwrap_or(0) / 1024 + 1;
+    // One that was taken in under another limit counts as the largest.
+    let size = u32::try_from(size.min(largest)).unwrap_or(u32::MAX);
     let work = || async move {
+        let room = tokio::time::timeout(timeout, originals.acquire_many_owned(size)).await;
+        let _room = room.ok().and_then(Result::ok).ok_or_else(|| {
+            imaging::Failure::Refused(Error::overloaded("no memory for another original"))
+        })?;
         let input = storage.ask(original).await.map_err(|error| match error.code {
             // The row is there and its object is not: being deleted in this moment, or out of reach.
             Code::NotFound => imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error)),

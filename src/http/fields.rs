@@ -145,6 +145,8 @@ impl Fields {
             let nearest = self
                 .known
                 .iter()
+                // Others can't be as near, and comparing a long name takes memory.
+                .filter(|known| known.len().abs_diff(name.chars().count()) <= 2)
                 .map(|known| (strsim::damerau_levenshtein(known, name), known))
                 .filter(|(distance, _)| *distance <= 2)
                 .min();

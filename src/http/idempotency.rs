@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,6 +58,7 @@ struct Key {
     user_id: UserId,
     path: String,
     key: String,
+    until: DateTime<Utc>,
 }
 
 /// An error as it is kept.
@@ -84,11 +86,11 @@ impl Attempt {
             let detail = format!("must be 1 to {MAX_KEY} printable ASCII characters");
             Error::field("/Idempotency-Key", detail)
         })?;
-        let key = Key { user_id, path: request.path.clone(), key: key.to_owned() };
+        let (at, path) = (now(), request.path.clone());
+        let key = Key { user_id, path, key: key.to_owned(), until: at + RESERVED };
         let services = request.shared_services();
-        let Key { user_id, path, key: text } = key.clone();
-        let at = now();
-        let query = ReserveKey { user_id, path, key: text, now: at, until: at + RESERVED };
+        let Key { user_id, path, key: text, until } = key.clone();
+        let query = ReserveKey { user_id, path, key: text, now: at, until };
         match services.database.ask(query).await? {
             Reservation::Reserved => {
                 Ok(Self { reserved: Some(Held { services, key: Some(key) }), done: None })
@@ -116,12 +118,15 @@ impl Attempt {
     /// `asked` is all that makes the request what it is: the file's hash and the fields, not the raw
     /// body, whose multipart boundary differs each time.
     ///
+    /// The work is done in a task of its own: a client that leaves meanwhile and asks again must find
+    /// what it began, not begin it anew.
+    ///
     /// # Errors
     /// Those of `work`; `idempotency_conflict` if the key was used for something else.
     pub async fn settle(
         self,
         asked: &Value,
-        work: impl Future<Output = Result<Response>>,
+        work: impl Future<Output = Result<Response>> + Send + 'static,
     ) -> Result<Response> {
         let fingerprint = digest(&asked.to_string());
         if let Some((first, response)) = self.done {
@@ -131,10 +136,14 @@ impl Attempt {
             }
             return restore(response);
         }
-        match self.reserved {
-            None => work.await,
-            Some(reservation) => reservation.keep(fingerprint, work.await).await,
-        }
+        let reserved = self.reserved;
+        let settled = tokio::spawn(async move {
+            match reserved {
+                None => work.await,
+                Some(reservation) => reservation.keep(fingerprint, work.await).await,
+            }
+        });
+        settled.await.map_err(Error::internal)?
     }
 }
 
@@ -165,9 +174,10 @@ impl Held {
                 (Err(error), stored)
             }
         };
-        if let Some(Key { user_id, path, key }) = self.key.take() {
+        if let Some(Key { user_id, path, key, until }) = self.key.take() {
             let expires_at = now() + KEPT;
-            let query = StoreResponse { user_id, path, key, fingerprint, response, expires_at };
+            let query =
+                StoreResponse { user_id, path, key, until, fingerprint, response, expires_at };
             self.services.database.ask(query).await?;
         }
         result
@@ -194,8 +204,8 @@ impl Drop for Held {
 }
 
 async fn release(services: &Services, key: Key) {
-    let Key { user_id, path, key } = key;
-    if let Err(error) = services.database.ask(ReleaseKey { user_id, path, key }).await {
+    let Key { user_id, path, key, until } = key;
+    if let Err(error) = services.database.ask(ReleaseKey { user_id, path, key, until }).await {
         tracing::warn!(%error, cause = error.cause, "an idempotency key stays reserved");
     }
 }

@@ -285,6 +285,10 @@ pub(super) fn check_tags(tags: Vec<String>) -> Result<Vec<String>, Vec<Fault>> {
         } else if !kept.iter().any(|known| known == tag) {
             kept.push(tag.to_owned());
         }
+        // Each is compared with those before it: what is refused anyhow is not looked at any further.
+        if kept.len().max(faults.len()) > MAX_TAGS {
+            break;
+        }
     }
     if kept.len() > MAX_TAGS {
         faults.push(Fault::new("", format!("must be at most {MAX_TAGS} labels")));
@@ -336,4 +340,21 @@ pub(super) async fn variants(request: Request, id: String) -> Result<Response> {
     let variants =
         variants.into_iter().map(|variant| VariantView::new(&request, variant)).collect();
     reply(StatusCode::OK, &VariantsView { variants })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_beyond_the_limit_are_not_looked_at() {
+        let many = |tag: fn(usize) -> String| (0..2_000_000).map(tag).collect::<Vec<_>>();
+        for (tags, faults) in [(many(|n| n.to_string()), 1), (many(|_| String::new()), 51)] {
+            assert_eq!(check_tags(tags).map_err(|faults| faults.len()), Err(faults));
+        }
+        assert_eq!(
+            check_tags(many(|n| (n % 50).to_string())).map(|kept| kept.len()).ok(),
+            Some(50)
+        );
+    }
 }

@@ -75,7 +75,7 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
         Err(error) => return Err(attempt.abandon(error).await),
     };
     let asked = json!({ "sync": sync, "spec": spec.canonical() });
-    let work = async {
+    let work = async move {
         let image = images::find(&request, user_id, &id).await?;
         let spec = spec.resolved(source(&image), request.header(header::ACCEPT));
         if sync {
@@ -107,10 +107,7 @@ async fn read(request: &Request, body: Body) -> Result<(bool, Spec)> {
 }
 
 async fn at_once(request: &Request, image: Image, spec: Spec) -> Result<Response> {
-    let services = request.shared_services();
-    // In a task of its own: a client that leaves does not leave a variant half recorded.
-    let work = tokio::spawn(async move { transform_now(&services, image, spec).await });
-    let (variant, was_there) = work.await.map_err(Error::internal)??;
+    let (variant, was_there) = transform_now(request.services(), image, spec).await?;
     let response = reply(StatusCode::OK, &VariantView::new(request, variant))?;
     with_header(response, "x-cache", if was_there { "hit" } else { "miss" })
 }

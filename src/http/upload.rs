@@ -33,6 +33,8 @@ const OVERHEAD: u64 = 256 * 1024;
 const MAX_FIELD: u64 = 64 * 1024;
 /// Bytes of a filename.
 const MAX_FILENAME: usize = 255;
+/// Parts of a form. Each fault and each label is kept until all is read.
+const MAX_PARTS: usize = 100;
 /// Specs that an upload may have run.
 const MAX_EAGER: usize = 20;
 
@@ -87,8 +89,8 @@ pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
         Err(error) => return Err(attempt.abandon(error).await),
     };
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
-    let services = request.services();
-    let work = async {
+    let work = async move {
+        let services = request.services();
         let image = store(services, user_id, spooled, description).await?;
         let location = request.url(&format!("/api/v1/images/{}", image.id));
         let variants = services.database.ask(VariantsOf { user_id, image_id: image.id }).await?;
@@ -158,7 +160,12 @@ async fn multipart(request: &Request, content_type: &str, body: Body) -> Result<
     let mut said = Said::default();
     let mut file = None;
     let mut faults = Vec::new();
+    let mut parts = 0;
     while let Some(mut part) = form.next_field().await.map_err(|error| refused(error, limit))? {
+        parts += 1;
+        if parts > MAX_PARTS {
+            return Err(Error::field("", format!("the form must have at most {MAX_PARTS} parts")));
+        }
         match part.name().unwrap_or_default() {
             "file" if file.is_some() => {
                 // What else is wrong can't be told without reading it all.

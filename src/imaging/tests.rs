@@ -315,6 +315,15 @@ fn a_file_cut_short_is_never_filled_in() {
 }
 
 #[test]
+fn a_jpeg_of_very_many_scans_is_refused() {
+    let file = make(samples::COFFEE, json!({"format": "jpeg", "progressive": true})).bytes;
+    let at = |marker: u8| file.windows(2).rposition(|bytes| bytes == [0xff, marker]).unwrap();
+    let (head, scan) = file[..at(0xd9)].split_at(at(0xda));
+    let error = refusal(&[head, &scan.repeat(501), &[0xff, 0xd9]].concat(), json!({}));
+    assert!(error.code == Code::ImageCorrupt && error.detail.contains("scans"), "{error}");
+}
+
+#[test]
 fn a_jpeg_that_says_it_ends_too_early_is_refused() {
     let encoded = |progressive| {
         make(samples::COFFEE, json!({"format": "jpeg", "progressive": progressive})).bytes

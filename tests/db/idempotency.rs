@@ -35,9 +35,19 @@ fn store(reservation: &ReserveKey) -> StoreResponse {
         user_id: reservation.user_id,
         path: reservation.path.clone(),
         key: reservation.key.clone(),
+        until: reservation.until,
         fingerprint: "what was asked".to_owned(),
         response: response(),
         expires_at: reservation.now + seconds(24 * 3600),
+    }
+}
+
+fn release(reservation: &ReserveKey) -> ReleaseKey {
+    ReleaseKey {
+        user_id: reservation.user_id,
+        path: reservation.path.clone(),
+        key: reservation.key.clone(),
+        until: reservation.until,
     }
 }
 
@@ -54,8 +64,7 @@ pub async fn a_key_goes_from_reserved_to_done(sandbox: &Sandbox) {
     assert_eq!(sandbox.get(first.clone()).await, done());
     let other_answer = StoreResponse { fingerprint: "other".to_owned(), ..store(&first) };
     sandbox.get(other_answer).await;
-    let release = ReleaseKey { user_id: user.id, path: first.path.clone(), key: first.key.clone() };
-    sandbox.get(release).await;
+    sandbox.get(release(&first)).await;
     let much_later = first.now + seconds(24 * 3600 - 1);
     assert_eq!(sandbox.get(reserve(&user, much_later)).await, done(), "the first answer stays");
     let next_day = first.now + seconds(24 * 3600);
@@ -82,14 +91,18 @@ pub async fn a_stale_reservation_is_taken_over_once(sandbox: &Sandbox) {
     let answers = sandbox.together(vec![reserve(&user, first.until); 16]).await;
     let taken = answers.into_iter().filter(|answer| matches!(answer, Ok(Reservation::Reserved)));
     assert_eq!(taken.count(), 1);
+    // Whoever lost it can neither give it back nor answer for it.
+    sandbox.get(release(&first)).await;
+    sandbox.get(store(&first)).await;
+    let again = reserve(&user, first.until + seconds(1));
+    assert_eq!(sandbox.get(again).await, Reservation::Running);
 }
 
 pub async fn a_released_key_is_free(sandbox: &Sandbox) {
     let user = sandbox.user("ada").await;
     let first = reserve(&user, now());
     sandbox.get(first.clone()).await;
-    let release = ReleaseKey { user_id: user.id, path: first.path.clone(), key: first.key.clone() };
-    sandbox.get(release).await;
+    sandbox.get(release(&first)).await;
     assert_eq!(sandbox.get(first).await, Reservation::Reserved);
 }
 

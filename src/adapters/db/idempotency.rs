@@ -109,6 +109,8 @@ pub struct StoreResponse {
     pub path: String,
     /// The key.
     pub key: String,
+    /// The end of the reservation, which tells it from one that took it over.
+    pub until: DateTime<Utc>,
     /// What the request was.
     pub fingerprint: String,
     /// What it was answered.
@@ -123,11 +125,12 @@ impl Transaction for StoreResponse {
     type Output = ();
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
-        // Should the reservation have been taken over, the first answer stays.
+        // Should the reservation have been taken over, it is for that one to answer.
         tx.execute(
             "UPDATE idempotency_keys
              SET fingerprint = $4, status = $5, headers = $6, body = $7, expires_at = $8
-             WHERE user_id = $1 AND path = $2 AND idempotency_key = $3 AND fingerprint IS NULL",
+             WHERE user_id = $1 AND path = $2 AND idempotency_key = $3 AND expires_at = $9
+             AND fingerprint IS NULL",
             binds![
                 self.user_id,
                 &self.path,
@@ -136,7 +139,8 @@ impl Transaction for StoreResponse {
                 self.response.status,
                 &self.response.headers,
                 &self.response.body,
-                self.expires_at
+                self.expires_at,
+                self.until
             ],
         )
         .await?;
@@ -153,6 +157,8 @@ pub struct ReleaseKey {
     pub path: String,
     /// The key.
     pub key: String,
+    /// The end of the reservation, which tells it from one that took it over.
+    pub until: DateTime<Utc>,
 }
 
 impl Transaction for ReleaseKey {
@@ -163,8 +169,9 @@ impl Transaction for ReleaseKey {
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
         tx.execute(
             "DELETE FROM idempotency_keys
-             WHERE user_id = $1 AND path = $2 AND idempotency_key = $3 AND fingerprint IS NULL",
-            binds![self.user_id, &self.path, &self.key],
+             WHERE user_id = $1 AND path = $2 AND idempotency_key = $3 AND expires_at = $4
+             AND fingerprint IS NULL",
+            binds![self.user_id, &self.path, &self.key, self.until],
         )
         .await?;
         Ok(())

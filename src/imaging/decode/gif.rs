@@ -5,7 +5,7 @@ use gif::{ColorOutput, DecodeOptions, DisposalMethod, MemoryLimit, Repeat};
 use super::{
     broken,
     canvas::{Canvas, Disposal, Patch},
-    memory, picture_of,
+    picture_of,
 };
 use crate::{
     domain::{format::Format, limits::Limits},
@@ -24,7 +24,8 @@ pub(super) fn decode(
     let damaged = |cause: gif::DecodingError| broken(Format::Gif, cause);
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);
-    if let Some(bytes) = std::num::NonZeroU64::new(memory(limits)) {
+    // A frame may reach beyond the canvas, but is no larger than a picture may be.
+    if let Some(bytes) = std::num::NonZeroU64::new(limits.pixels.saturating_mul(4)) {
         options.set_memory_limit(MemoryLimit::Bytes(bytes));
     }
     let mut decoder = options.read_info(input).map_err(damaged)?;

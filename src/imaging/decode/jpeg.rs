@@ -16,6 +16,10 @@ use crate::{
 };
 
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+const START_OF_SCAN: u8 = 0xda;
+/// Encoders write about ten. Each costs a walk over all pixels, however few bytes it has: a small file could keep a thread
+/// busy for an hour.
+const MAX_SCANS: usize = 500;
 /// Bytes of ones put before the end: more than the correction bits that a progressive scan can swallow in a row.
 const PADDING: usize = 1024;
 /// Adobe's marker says that the inks are coded as luma, chroma and black.
@@ -23,12 +27,15 @@ const YCCK: u8 = 2;
 
 pub(super) fn decode(input: &[u8], limits: &Limits) -> Result<Picture> {
     let damaged = |cause: jpeg_decoder::Error| broken(Format::Jpeg, cause);
-    let end = end_of_scans(input).ok_or_else(|| corrupt("the JPEG ends too early"))?;
-    let scans = input.get(..end).unwrap_or_default();
+    let (end, scans) = end_of_scans(input).ok_or_else(|| corrupt("the JPEG ends too early"))?;
+    if scans > MAX_SCANS {
+        return Err(corrupt(&format!("the JPEG has more than {MAX_SCANS} scans")));
+    }
+    let body = input.get(..end).unwrap_or_default();
     // A decoder that comes to the end marker before it has all pixels makes the rest up from zeros. So there are ones
     // before the marker: no Huffman code consists of ones alone, and a decoder that still needs data fails on them.
     let padding = [0xff, 0x00].repeat(PADDING);
-    let mut decoder = Decoder::new(scans.chain(padding.as_slice()).chain(END_OF_IMAGE.as_slice()));
+    let mut decoder = Decoder::new(body.chain(padding.as_slice()).chain(END_OF_IMAGE.as_slice()));
     let bytes = limits.pixels.saturating_mul(4);
     decoder.set_max_decoding_buffer_size(usize::try_from(bytes).map_err(Error::internal)?);
     decoder.read_info().map_err(damaged)?;
@@ -85,9 +92,10 @@ fn ycck_to_inks(pixel: &mut [u8; 4]) {
     ];
 }
 
-/// Where the end marker stands that follows the last scan.
-fn end_of_scans(input: &[u8]) -> Option<usize> {
+/// Where the end marker stands that follows the last scan, and how many scans there are.
+fn end_of_scans(input: &[u8]) -> Option<(usize, usize)> {
     let mut at = 2;
+    let mut scans = 0;
     loop {
         // To the next marker: in a scan, 0xff is followed by zero, or by a restart.
         let marker = loop {
@@ -99,8 +107,9 @@ fn end_of_scans(input: &[u8]) -> Option<usize> {
             }
         };
         if [0xff, marker] == END_OF_IMAGE {
-            return Some(at);
+            return Some((at, scans));
         }
+        scans += usize::from(marker == START_OF_SCAN);
         let length = u16::from_be_bytes([*input.get(at + 2)?, *input.get(at + 3)?]);
         at += 2 + usize::from(length);
     }

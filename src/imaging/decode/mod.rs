@@ -31,7 +31,7 @@ pub(super) fn decode(
 ) -> Result<Picture, Failure> {
     let picture = match probe.format {
         Format::Jpeg => jpeg::decode(input, limits)?,
-        Format::Png => png::decode(input, frames, limits, control)?,
+        Format::Png => png::decode(input, frames, control)?,
         Format::Gif => gif::decode(input, frames, limits, control)?,
         Format::Webp => webp::decode(input, frames, limits, control)?,
         format => other::decode(input, format, limits)?,

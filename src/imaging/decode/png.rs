@@ -7,10 +7,10 @@ use png::{BlendOp, ColorType, DecodeOptions, Decoder, DisposeOp, Transformations
 use super::{
     broken,
     canvas::{Canvas, Disposal, Patch},
-    expand, memory, picture_of,
+    expand, picture_of,
 };
 use crate::{
-    domain::{error::Error, format::Format, limits::Limits},
+    domain::{error::Error, format::Format},
     imaging::{
         color,
         control::{Control, Failure},
@@ -18,19 +18,17 @@ use crate::{
     },
 };
 
-pub(super) fn decode(
-    input: &[u8],
-    frames: u32,
-    limits: &Limits,
-    control: &Control,
-) -> Result<Picture, Failure> {
+/// The most that profiles and the like may take, unpacked; pixels are not counted, their number is checked before.
+const METADATA: usize = 32 << 20;
+
+pub(super) fn decode(input: &[u8], frames: u32, control: &Control) -> Result<Picture, Failure> {
     let damaged = |cause: png::DecodingError| broken(Format::Png, cause);
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
     let mut decoder = Decoder::new_with_options(Cursor::new(input), options);
-    let bytes = usize::try_from(memory(limits)).map_err(Error::internal)?;
-    decoder.set_limits(png::Limits { bytes });
+    decoder.set_limits(png::Limits { bytes: METADATA });
+    decoder.set_ignore_text_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(damaged)?;
     let (color_type, _) = reader.output_color_type();
