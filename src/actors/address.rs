@@ -6,7 +6,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use ractor::{ActorRef, ActorStatus, MessagingErr};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
@@ -64,7 +64,7 @@ impl<R: Resource> Address<R> {
             .map_err(|_| Error::overloaded(format_args!("{}: not admitted in time", Q::NAME)))?
             .map_err(Error::internal)?;
         let (reply, answer) = oneshot::channel();
-        self.send(question(query, permit, reply), until)
+        self.send(question(query, permit, reply, 2 * self.0.deadline), until)
             .await
             .ok_or_else(|| Error::unavailable(R::WHAT, format_args!("{}: no actor", Q::NAME)))?;
         match timeout_at(until, answer).await {
@@ -121,16 +121,20 @@ fn is_alive<R: Resource>(actor: &ActorRef<Message<R>>) -> bool {
     actor.get_status() < ActorStatus::Draining
 }
 
-/// The permit travels with the question, and so counts until the answer is there even if whoever
+/// A question ends some time after whoever asked has stopped waiting, even if the resource never
+/// answers. The permit travels with the question, and so counts until the answer is there even if whoever
 /// asked has left.
 fn question<R: Resource, Q: Query<R>>(
     query: Q,
     permit: OwnedSemaphorePermit,
     reply: oneshot::Sender<Result<Q::Output>>,
+    longest: Duration,
 ) -> Question<R> {
     Box::new(move |resource| {
         Box::pin(async move {
-            let answer = query.run(&resource).await;
+            let answer = timeout(longest, query.run(&resource)).await.unwrap_or_else(|_| {
+                Err(Error::unavailable(R::WHAT, format_args!("{}: given up", Q::NAME)))
+            });
             drop(permit);
             // Whoever asked may have left.
             let _ = reply.send(answer);

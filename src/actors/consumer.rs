@@ -152,10 +152,8 @@ impl Actor for Consumer {
         state.clock.cancel();
         state.tasks.close();
         let until = self.drain_until.get().and_then(|until| until.checked_sub(RELEASE));
-        if tokio::time::timeout_at(until.unwrap_or_else(Instant::now), state.tasks.wait())
-            .await
-            .is_err()
-        {
+        let until = until.unwrap_or_else(Instant::now);
+        if tokio::time::timeout_at(until, self.finish(state)).await.is_err() {
             tracing::warn!(jobs = state.running.len(), "not done in time; put back into the queue");
         }
         // What was leased and not begun, or not finished, is somebody else's now.
@@ -168,6 +166,23 @@ impl Actor for Consumer {
 }
 
 impl Consumer {
+    /// Waits for what is under way, and keeps its leases meanwhile.
+    async fn finish(&self, state: &State) {
+        let renewing = async {
+            let mut renewal = tokio::time::interval(RENEWAL);
+            loop {
+                renewal.tick().await;
+                if let Err(error) = self.database.ask(renewal_of(state)).await {
+                    tracing::warn!(%error, cause = error.cause, "could not renew leases");
+                }
+            }
+        };
+        tokio::select! {
+            () = state.tasks.wait() => {}
+            () = renewing => {}
+        }
+    }
+
     /// Leases as many jobs as there is room for.
     fn lease(&self, myself: ActorRef<Message>, state: &mut State) {
         if state.leasing {
@@ -201,11 +216,7 @@ impl Consumer {
         if state.running.is_empty() {
             return;
         }
-        let query = RenewLeases {
-            worker: state.worker,
-            jobs: state.running.keys().copied().collect(),
-            lease_until: now() + LEASE,
-        };
+        let query = renewal_of(state);
         let database = self.database.clone();
         state.tasks.spawn(async move {
             match database.ask(query).await {
@@ -240,6 +251,14 @@ impl Consumer {
             // An actor that has stopped counts no more.
             let _ = myself.send_message(Message::Finished(id));
         });
+    }
+}
+
+fn renewal_of(state: &State) -> RenewLeases {
+    RenewLeases {
+        worker: state.worker,
+        jobs: state.running.keys().copied().collect(),
+        lease_until: now() + LEASE,
     }
 }
 

@@ -44,17 +44,23 @@ impl Janitor {
         Child::actor("janitor", move || self.clone())
     }
 
-    /// Removes the objects of deleted images until none is left to be removed.
+    /// Removes the objects of deleted images until none is left that can be removed.
     async fn remove_objects(&self) -> Result<()> {
         loop {
             let pending = self.database.ask(PendingDeletions { limit: BATCH }).await?;
-            if pending.is_empty() {
-                return Ok(());
-            }
+            let mut removed = 0;
             for (deletion_id, key) in pending {
-                self.storage.ask(DeleteObject { key: key.clone() }).await?;
+                // One that can't be removed now does not hold up the others.
+                if let Err(error) = self.storage.ask(DeleteObject { key: key.clone() }).await {
+                    report(Err(error));
+                    continue;
+                }
+                removed += 1;
                 let done = ObjectsDeleted { deletion_id, keys: vec![key], now: now() };
                 self.database.ask(done).await?;
+            }
+            if removed == 0 {
+                return Ok(());
             }
         }
     }

@@ -67,7 +67,9 @@ impl Lane for Priority {
 pub struct Work {
     input: Bytes,
     spec: Arc<Spec>,
-    deadline: Instant,
+    /// For somebody who waits: from when it was asked. A job's time begins with its thread, so that
+    /// waiting behind others costs it no attempt.
+    deadline: Option<Instant>,
     cancel: Cancel,
     /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
     reply: Option<oneshot::Sender<Result<Output, Failure>>>,
@@ -118,9 +120,9 @@ impl Transformer {
     ) -> Result<Output, Failure> {
         let (reply, answer) = oneshot::channel();
         let timeout = self.limits.timeout;
-        let deadline = Instant::now() + timeout;
+        let deadline = (priority == Priority::Interactive).then(|| Instant::now() + timeout);
         let work = Work { input, spec, deadline, cancel, reply: Some(reply) };
-        let job = Job::with_options(priority, work, JobOptions::new(Some(timeout)));
+        let job = Job::with_options(priority, work, JobOptions::new(deadline.map(|_| timeout)));
         let refused = |cause| Failure::Refused(Error::overloaded(cause));
 
         let mut entrance = self.entrance.subscribe();
@@ -134,7 +136,11 @@ impl Transformer {
             .map_err(|_| refused("the transformer is being restarted"))?;
         // A thread that is at work looks at its deadline between steps; one that doesn't get there
         // is not waited for.
-        match tokio::time::timeout(timeout + Duration::from_secs(1), answer).await {
+        let answered = match deadline {
+            Some(_) => tokio::time::timeout(timeout + Duration::from_secs(1), answer).await,
+            None => Ok(answer.await),
+        };
+        match answered {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(refused("the transformer died over it")),
             Err(_) => Err(Failure::Refused(timed_out(timeout))),
@@ -265,7 +271,8 @@ impl Worker for Painter {
 
 /// The work itself.
 fn paint(work: &Work, limits: &Limits) -> Result<Output, Failure> {
-    let control = Control { deadline: Some(work.deadline), cancel: work.cancel.clone() };
+    let deadline = work.deadline.unwrap_or_else(|| Instant::now() + limits.timeout);
+    let control = Control { deadline: Some(deadline), cancel: work.cancel.clone() };
     contained(|| imaging::transform(&work.input, &work.spec, limits, &control))
 }
 

@@ -1,6 +1,6 @@
 //! Whom a request speaks for.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -90,11 +90,16 @@ where
     if let Some(session) = cached.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return Ok(Some(session));
     }
+    let asked = Instant::now();
     let session = look_up().await?;
-    if let Some(session) = &session {
+    // What is known is as old as the question, however long the answer took.
+    let ttl = BELIEVED.saturating_sub(asked.elapsed());
+    if let Some(session) = &session
+        && !ttl.is_zero()
+    {
         let value = Bytes::from(serde_json::to_vec(session).map_err(Error::internal)?);
         // Fails open: the next request looks again.
-        let _ = services.cache.ask(CachePut { key, value, ttl: BELIEVED }).await;
+        let _ = services.cache.ask(CachePut { key, value, ttl }).await;
     }
     Ok(session)
 }
