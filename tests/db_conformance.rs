@@ -115,7 +115,7 @@ suite! {
         a_stopped_run_is_cancelled
         a_lost_lease_finishes_nothing
         a_draining_worker_gives_back_what_it_holds
-        the_next_due_time_is_exact;
+        a_retry_is_due_to_the_microsecond;
     deletions:
         an_image_is_deleted_with_its_objects
         an_unknown_receipt_is_not_found

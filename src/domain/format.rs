@@ -93,11 +93,6 @@ impl Format {
         }
     }
 
-    /// The format served as that media type.
-    pub fn from_mime_type(mime_type: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|format| format.mime_type() == mime_type)
-    }
-
     /// Whether we write it.
     pub const fn is_writable(self) -> bool {
         matches!(self, Format::Jpeg | Format::Png | Format::Webp | Format::Gif)

@@ -278,15 +278,12 @@ pub async fn a_draining_worker_gives_back_what_it_holds(sandbox: &Sandbox) {
     assert_eq!((again[0].id, again[0].attempts), (leased.job.id, 1));
 }
 
-pub async fn the_next_due_time_is_exact(sandbox: &Sandbox) {
-    assert_eq!(sandbox.get(NextDue { now: now() }).await, None);
+pub async fn a_retry_is_due_to_the_microsecond(sandbox: &Sandbox) {
     let leased = Leased::new(sandbox).await;
-    let at = leased.at;
-    assert_eq!(sandbox.get(NextDue { now: at }).await, Some(at + seconds(LEASE)));
     let retry = Outcome::Retry(outage(), Duration::from_micros(1_500_001));
     sandbox.get(leased.finish(retry)).await;
-    let due = at + chrono::TimeDelta::microseconds(1_500_001);
-    assert_eq!(sandbox.get(NextDue { now: at }).await, Some(due));
-    assert_eq!(sandbox.get(NextDue { now: due }).await, None, "it is due, not to come");
+    let due = leased.at + chrono::TimeDelta::microseconds(1_500_001);
+    let early = due - chrono::TimeDelta::microseconds(1);
+    assert_eq!(sandbox.get(lease(leased.worker, 1, early)).await.len(), 0);
     assert_eq!(sandbox.get(lease(leased.worker, 1, due)).await.len(), 1);
 }

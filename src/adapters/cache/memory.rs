@@ -53,8 +53,4 @@ impl MemoryCache {
     pub(super) async fn put(&self, key: String, value: Bytes, ttl: Duration) {
         self.0.insert(key, Entry { value, ttl }).await;
     }
-
-    pub(super) async fn forget(&self, key: &str) {
-        self.0.invalidate(key).await;
-    }
 }

@@ -66,21 +66,3 @@ impl Query<Cache> for CachePut {
         Ok(())
     }
 }
-
-/// Forgets what is under `key`.
-pub struct CacheForget {
-    /// The key.
-    pub key: String,
-}
-
-impl Query<Cache> for CacheForget {
-    const NAME: &'static str = "cache.forget";
-    type Output = ();
-
-    async fn run(self, cache: &Cache) -> Result<()> {
-        match cache {
-            Cache::Memory(memory) => memory.forget(&self.key).await,
-        }
-        Ok(())
-    }
-}

@@ -264,28 +264,6 @@ impl Transaction for ReleaseJobs {
     }
 }
 
-/// When the next job becomes due, or the next lease ends; of those still to come.
-#[derive(Debug, Clone)]
-pub struct NextDue {
-    /// The present.
-    pub now: DateTime<Utc>,
-}
-
-impl Transaction for NextDue {
-    const NAME: &'static str = "jobs.next_due";
-    const MODE: Mode = Mode::Read;
-    type Output = Option<DateTime<Utc>>;
-
-    async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
-        const QUEUED: &str = "SELECT run_at FROM jobs WHERE status = 'queued' AND run_at > $1 ORDER BY run_at LIMIT 1";
-        const RUNNING: &str = "SELECT lease_until FROM jobs
-             WHERE status = 'running' AND lease_until > $1 ORDER BY lease_until LIMIT 1";
-        let due: Option<(DateTime<Utc>,)> = tx.fetch_optional(QUEUED, binds![self.now]).await?;
-        let lost: Option<(DateTime<Utc>,)> = tx.fetch_optional(RUNNING, binds![self.now]).await?;
-        Ok([due, lost].into_iter().flatten().map(|(at,)| at).min())
-    }
-}
-
 /// How many jobs wait or run, of all accounts.
 #[derive(Debug, Clone)]
 pub struct CountUnfinished {}

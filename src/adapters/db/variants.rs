@@ -102,8 +102,10 @@ pub(super) async fn lock_image(tx: &mut Tx, user_id: UserId, id: ImageId) -> Res
     row.map(|_| ()).ok_or_else(|| Error::not_found("image").into())
 }
 
-/// Holds a variant until the transaction ends; whether it is there. Whoever changes a job holds its
-/// variant first, so that they can't wait for each other in a circle.
+/// Holds a variant until the transaction ends; whether it is there. Whoever changes one job holds its
+/// variant first, so that two of them don't wait for each other in a circle. The rescue of lost jobs
+/// can't know their variants before it has them; where it meets one of these, the database ends one of
+/// the two, and it is tried again.
 pub(super) async fn lock(tx: &mut Tx, id: VariantId) -> Result<bool, Stop> {
     let sql = format!("SELECT id FROM variants WHERE id = $1 {}", tx.dialect().for_update);
     Ok(tx.fetch_optional::<(Uuid,)>(AssertSqlSafe(sql), binds![id]).await?.is_some())

@@ -1,7 +1,6 @@
 //! Stored objects: originals and variants, under keys that we make ourselves.
 
 use std::{
-    io::Read,
     path::{Path, PathBuf},
     pin::Pin,
     time::Duration,
@@ -106,19 +105,6 @@ impl Spooled {
         })
         .await
         .map_err(Error::internal)?
-    }
-
-    /// All of its bytes.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub async fn bytes(self) -> Result<(Self, Bytes)> {
-        self.read(|mut file| {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(refused)?;
-            Ok(bytes.into())
-        })
-        .await
     }
 
     fn path(&self) -> &Path {
