@@ -1,8 +1,10 @@
 # syntax=docker/dockerfile:1
 
 FROM rust:1.95-slim-bookworm AS build
-# The allocator is built with make.
-RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+# The allocator is built with make; AVIF comes from the system's library.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends make pkg-config libavif-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # Dependencies and what is half built stay in the cache mounts between builds; the binary must leave them.
@@ -12,12 +14,16 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D target/release/darkroom /out/darkroom \
     && install -d /out/data
 
-# glibc, certificates and a user without rights; no shell.
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libavif15 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 65532 --home-dir /data --shell /usr/sbin/nologin nonroot
 COPY --from=build /out/darkroom /usr/local/bin/darkroom
 COPY --from=build --chown=nonroot:nonroot /out/data /data
 ENV DATA_DIR=/data ENVIRONMENT=production
 WORKDIR /data
+USER nonroot
 VOLUME /data
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run build test deny demo
+.PHONY: help run build test deny demo docs
 
 # A fresh Rust is often only in the first, PgBouncer in the second.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin
@@ -33,3 +33,6 @@ deny: ## Check licences, bans and sources of the dependencies
 
 demo: ## Play the README's session against a running server; pictures land in ./demo/
 	@scripts/demo
+
+docs: build ## Make the pictures of docs/TRANSFORMS.md again
+	@scripts/docs

@@ -18,6 +18,7 @@ use crate::{
     actors::{
         address::Address,
         consumer::Consumer,
+        describer::Describer,
         doorbell::Doorbell,
         janitor::Janitor,
         owner::{Open, Owner},
@@ -130,7 +131,9 @@ impl App {
             refresh_lifetime: config.auth.refresh_expiry,
             passwords: Passwords::default(),
             limits: config.limits.clone(),
+            profile: config.transform_profile,
             jobs: Doorbell::default(),
+            uploads: Doorbell::default(),
             deletions: Doorbell::default(),
             flights: Arc::new(Flights::default()),
         });
@@ -236,6 +239,14 @@ async fn start_actors(
             drain_until,
         };
         children.push(consumer.child());
+        let describer = Describer {
+            database: services.database.clone(),
+            storage: services.storage.clone(),
+            transformer: services.transformer.clone(),
+            originals: services.originals.clone(),
+            doorbell: services.uploads.clone(),
+        };
+        children.push(describer.child());
     }
     Tree::start(children).await
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -17,6 +16,7 @@ use crate::{
     app::{App, StartError},
     config::{Config, Settings, Warning},
     domain::error::{Code, Error},
+    imaging::{self, Codec},
     telemetry,
 };
 
@@ -48,18 +48,25 @@ pub mod exit {
 /// Without a command it serves, API and worker in one process, on http://localhost:8080. With nothing
 /// configured it keeps everything under ./data. `darkroom config` shows what can be set, and what is.
 #[derive(Debug, Parser)]
-#[command(name = "darkroom", version, max_term_width = 100)]
+#[command(name = "darkroom", disable_version_flag = true, max_term_width = 100)]
 #[command(after_help = "\
 Examples:
   darkroom                                     serve on port 8080
   darkroom serve --role worker                 run jobs only; listens on no port
   darkroom transform cat.png --out cat.webp --spec '{\"resize\":{\"width\":400}}'
-  darkroom transform *.jpg --out small/ --spec '{\"resize\":{\"width\":800,\"fit\":\"inside\"}}'
+  darkroom transform *.jpg --out small/ --t c_limit,w_800/f_webp,q_auto
+  darkroom transform - --out - --t w_400 --explain < cat.jpg > small.jpg
 
 Exit codes: 0 all is well, 64 wrong usage, 65 a picture could not be transformed, 66 an input is
 missing, 69 a service does not answer, 70 a fault of ours, 71 the system refused (port taken),
 73 an output could not be written, 78 wrong configuration.")]
 pub struct Cli {
+    /// Print the version.
+    #[arg(long, short = 'V')]
+    version: bool,
+    /// With --version: every codec, its version, and its use of vector instructions.
+    #[arg(long, requires = "version")]
+    verbose: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -106,6 +113,9 @@ pub fn run() -> ExitCode {
             return code.into();
         }
     };
+    if cli.version {
+        return version(cli.verbose);
+    }
     match cli.command.unwrap_or(Command::Serve { role: None, port: None }) {
         Command::Serve { role, port } => serve(role, port),
         Command::Migrate => migrate(),
@@ -117,6 +127,21 @@ pub fn run() -> ExitCode {
         Command::Transform(args) => transform::run(&args),
         Command::Healthcheck => healthcheck::run(),
     }
+}
+
+fn version(verbose: bool) -> ExitCode {
+    let mut text = format!("darkroom {}", env!("CARGO_PKG_VERSION"));
+    if verbose {
+        text += &format!(", engine {}\n\n", imaging::ENGINE);
+        for Codec { format, library, simd } in imaging::codecs() {
+            text += &format!("{format:<28} {library}; SIMD: {simd}\n");
+        }
+        text += &format!("\nthis processor has {}\n", imaging::processor().join(", "));
+        for problem in imaging::slow() {
+            text += &format!("{problem}\n");
+        }
+    }
+    print(&text)
 }
 
 /// Says `message` on standard error; the code, to be returned.
@@ -167,6 +192,9 @@ fn serve(role: Option<String>, port: Option<String>) -> ExitCode {
     telemetry::start(&config.log);
     for warning in warnings {
         tracing::warn!(variable = warning.name, "{}", warning.detail);
+    }
+    for problem in imaging::slow() {
+        tracing::warn!("{problem}");
     }
     match runtime() {
         Ok(runtime) => runtime.block_on(serve_until_told(config)),
@@ -272,9 +300,4 @@ fn in_full(error: &Error) -> String {
         Some(cause) => format!("{}: {cause}", error.detail),
         None => error.detail.clone(),
     }
-}
-
-/// A path as it is shown.
-fn shown(path: &Path) -> std::path::Display<'_> {
-    path.display()
 }

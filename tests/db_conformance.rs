@@ -8,6 +8,8 @@ mod sandbox;
 
 #[path = "db/deletions.rs"]
 mod deletions;
+#[path = "db/facts.rs"]
+mod facts;
 #[path = "db/idempotency.rs"]
 mod idempotency;
 #[path = "db/images.rs"]
@@ -60,6 +62,10 @@ suite! {
         usage_counts_what_is_stored
         a_deleted_account_takes_everything_with_it
         an_account_that_is_not_there_is_not_found;
+    facts:
+        a_picture_is_taken_by_one_and_comes_back
+        what_was_found_out_is_kept
+        a_row_that_says_nothing_of_it_is_to_be_described;
     tokens:
         rotation_spends_the_token
         the_same_client_gets_the_same_successor_within_the_grace

@@ -8,6 +8,7 @@
 //!   ├─ storage       the objects                      (api, worker)
 //!   ├─ cache         what was looked up lately        (api, worker)
 //!   ├─ janitor       expiries, objects to be removed  (api, worker)
+//!   ├─ describer     pictures nobody has looked at yet (worker)
 //!   ├─ transformer   the rayon pool                   (api, worker)
 //!   └─ consumer      jobs under way                   (worker)
 //! ```
@@ -17,6 +18,7 @@
 
 pub mod address;
 pub mod consumer;
+pub mod describer;
 pub mod doorbell;
 pub mod janitor;
 pub mod owner;

@@ -28,11 +28,12 @@ use super::supervisor::Child;
 use crate::{
     domain::{
         error::{Code, Error, Result},
+        image::Facts,
         job::Cancel,
         limits::Limits,
         transform::Spec,
     },
-    imaging::{self, Control, Failure, Output},
+    imaging::{self, Control, Failure, Output, Overlays},
 };
 
 /// Work that waits for a thread, per thread of the pool; beyond it, work is refused.
@@ -65,14 +66,28 @@ impl Lane for Priority {
 
 /// One transformation.
 pub struct Work {
+    task: Task,
     input: Bytes,
-    spec: Arc<Spec>,
     /// For somebody who waits: from when it was asked. A job's time begins with its thread, so that
     /// waiting behind others costs it no attempt.
     deadline: Option<Instant>,
     cancel: Cancel,
     /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
-    reply: Option<oneshot::Sender<Result<Output, Failure>>>,
+    reply: Option<oneshot::Sender<Result<Made, Failure>>>,
+}
+
+/// What is to be done.
+enum Task {
+    /// A picture of a picture.
+    Transform { overlays: Overlays, spec: Arc<Spec> },
+    /// What can be said of it.
+    Describe,
+}
+
+/// What came of it.
+enum Made {
+    Output(Output),
+    Facts(Box<Facts>),
 }
 
 type Key = Priority;
@@ -114,14 +129,39 @@ impl Transformer {
     pub async fn transform(
         &self,
         input: Bytes,
+        overlays: Overlays,
         spec: Arc<Spec>,
         priority: Priority,
         cancel: Cancel,
     ) -> Result<Output, Failure> {
+        match self.ask(Task::Transform { overlays, spec }, input, priority, cancel).await? {
+            Made::Output(output) => Ok(output),
+            Made::Facts(_) => Err(Failure::Refused(Error::internal("facts for a picture"))),
+        }
+    }
+
+    /// Looks at `input`: a background pass that nobody waits for.
+    ///
+    /// # Errors
+    /// As [`Transformer::transform`].
+    pub async fn describe(&self, input: Bytes, cancel: Cancel) -> Result<Facts, Failure> {
+        match self.ask(Task::Describe, input, Priority::Background, cancel).await? {
+            Made::Facts(facts) => Ok(*facts),
+            Made::Output(_) => Err(Failure::Refused(Error::internal("a picture for facts"))),
+        }
+    }
+
+    async fn ask(
+        &self,
+        task: Task,
+        input: Bytes,
+        priority: Priority,
+        cancel: Cancel,
+    ) -> Result<Made, Failure> {
         let (reply, answer) = oneshot::channel();
         let timeout = self.limits.timeout;
         let deadline = (priority == Priority::Interactive).then(|| Instant::now() + timeout);
-        let work = Work { input, spec, deadline, cancel, reply: Some(reply) };
+        let work = Work { task, input, deadline, cancel, reply: Some(reply) };
         let job = Job::with_options(priority, work, JobOptions::new(deadline.map(|_| timeout)));
         let refused = |cause| Failure::Refused(Error::overloaded(cause));
 
@@ -270,14 +310,21 @@ impl Worker for Painter {
 }
 
 /// The work itself.
-fn paint(work: &Work, limits: &Limits) -> Result<Output, Failure> {
+fn paint(work: &Work, limits: &Limits) -> Result<Made, Failure> {
     let deadline = work.deadline.unwrap_or_else(|| Instant::now() + limits.timeout);
     let control = Control { deadline: Some(deadline), cancel: work.cancel.clone() };
-    contained(|| imaging::transform(&work.input, &work.spec, limits, &control))
+    contained(|| match &work.task {
+        Task::Transform { overlays, spec } => {
+            imaging::transform(&work.input, overlays, spec, limits, &control).map(Made::Output)
+        }
+        Task::Describe => {
+            imaging::describe(&work.input, limits, &control).map(Box::new).map(Made::Facts)
+        }
+    })
 }
 
 /// A codec that panics costs this one picture.
-fn contained(engine: impl FnOnce() -> Result<Output, Failure>) -> Result<Output, Failure> {
+fn contained<T>(engine: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(engine)).unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<&str>()
@@ -298,7 +345,7 @@ mod tests {
     fn a_codec_that_panics_is_a_picture_that_can_not_be_read() {
         let thrown: [fn(); 2] = [|| panic!("out of bounds"), || panic!("at row {}", 7)];
         for (panic, message) in thrown.into_iter().zip(["out of bounds", "at row 7"]) {
-            let failure = contained(|| {
+            let failure = contained::<()>(|| {
                 panic();
                 Err(Failure::Cancelled)
             });

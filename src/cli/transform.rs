@@ -1,144 +1,252 @@
 //! `darkroom transform`: the engine with no server.
 
+mod inputs;
+mod report;
+
 use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
+    io::{IsTerminal, stderr},
     process::ExitCode,
 };
 
+use bytes::Bytes;
 use clap::Args as ClapArgs;
+use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::{exit, fail, print, shown};
+use self::inputs::{Input, Output};
+use super::{exit, fail, print};
 use crate::{
     config::Settings,
     domain::{
-        error::Error,
-        format::Format,
+        error::{Code, Error, Fault},
         limits::Limits,
-        transform::{Source, Spec},
+        transform::{FormatChoice, Profile, Source, Spec},
     },
-    imaging::{self, Control, Failure},
+    imaging::{self, Control, Failure, Overlays},
 };
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// The pictures.
+    /// The pictures: files, patterns like 'photos/**/*.jpg', or - for standard input.
     #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// Where to write: a file, or a directory (made if it is missing) when there are several inputs
-    /// or the path ends in `/`. In a directory a picture keeps its name and gets the new extension.
+    inputs: Vec<String>,
+    /// Where to write: a file, - for standard output, or a directory (made if it is missing) when
+    /// there are several inputs or the path ends in `/`. In a directory a picture keeps its name and
+    /// gets the new extension.
     #[arg(long, short, value_name = "PATH")]
-    out: PathBuf,
+    out: String,
     /// What to do: a spec as JSON, as in `POST /images/{id}/transform`. A spec without `format`
     /// takes it from the extension of the file to write.
     #[arg(long, short, value_name = "JSON", default_value = "{}")]
     spec: String,
+    /// What to do, as in a delivery URL: c_fill,w_300,h_200/e_sepia:50.
+    #[arg(long, short, value_name = "URLFORM", conflicts_with = "spec")]
+    t: Option<String>,
+    /// What is dear when the spec doesn't say: best (how it looks) or fast (how long it takes).
+    /// Otherwise TRANSFORM_PROFILE.
+    #[arg(long, value_name = "PROFILE", value_parser = ["best", "fast"])]
+    profile: Option<String>,
+    /// How many pictures to work on at a time; one for each processor otherwise.
+    #[arg(long, short, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// A picture that a watermark's image_id names.
+    #[arg(long, value_name = "ID=PATH")]
+    overlay: Vec<String>,
+    /// Say what was done, step by step, what was skipped and why, and how long each step took.
+    #[arg(long)]
+    explain: bool,
+    /// Say it as JSON, one object a picture and line, failures too.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why something was not done.
+#[derive(Debug)]
+struct Problem {
+    /// The exit code.
+    code: u8,
+    /// The error's code as in the API, or what comes nearest.
+    name: &'static str,
+    /// For people.
+    message: String,
+}
+
+impl Problem {
+    fn new(code: u8, message: impl std::fmt::Display) -> Self {
+        let name = match code {
+            exit::USAGE => "usage",
+            exit::NO_INPUT => "no_input",
+            exit::CANT_CREATE => "cant_create",
+            exit::DATA => "validation_failed",
+            _ => "internal",
+        };
+        Self { code, name, message: message.to_string() }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let code = if error.code == Code::Internal { exit::SOFTWARE } else { exit::DATA };
+        Self { code, name: error.code.as_str(), message: error.detail }
+    }
+}
+
+/// A picture that was made and written.
+struct Made {
+    /// Where it went.
+    path: String,
+    /// Bytes of the input.
+    size: usize,
+    /// What was made.
+    output: imaging::Output,
+}
+
+/// What holds for every picture.
+struct Order {
+    spec: Spec,
+    overlays: Overlays,
+    limits: Limits,
+    output: Output,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let mut spec: Value = match serde_json::from_str(&args.spec) {
-        Ok(spec) => spec,
-        Err(error) => return fail(exit::USAGE, format_args!("--spec is not JSON: {error}")),
+    let prepared = inputs::expand(&args.inputs)
+        .and_then(|inputs| Ok((Order::from(args, &inputs)?, inputs)))
+        .and_then(|prepared| Ok((prepared, pool(args)?)));
+    let ((order, inputs), pool) = match prepared {
+        Ok(prepared) => prepared,
+        Err(problem) => return fail(problem.code, problem.message),
     };
-    let directory = args.inputs.len() > 1 || names_directory(&args.out);
-    if !directory && let (Some(fields), Some(format)) = (spec.as_object_mut(), format_of(&args.out))
-    {
+    let bar = progress(inputs.len());
+    let codes: Vec<u8> = pool.install(|| {
+        let codes = inputs.par_iter().map(|input| {
+            let result = order.transform(input);
+            bar.suspend(|| tell(args, &order.output, input, &result));
+            bar.inc(1);
+            result.map_or_else(|problem| problem.code, |_| 0)
+        });
+        codes.collect()
+    });
+    bar.finish_and_clear();
+    // The first failure's, in the order of the inputs.
+    codes.into_iter().find(|code| *code != 0).unwrap_or(0).into()
+}
+
+/// Threads for so many pictures at a time.
+fn pool(args: &Args) -> Result<rayon::ThreadPool, Problem> {
+    let threads = args.jobs.map_or(0, std::num::NonZeroUsize::get);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Problem::new(exit::OS, error))
+}
+
+/// On a terminal, and only when there is something to wait for.
+fn progress(pictures: usize) -> ProgressBar {
+    if pictures < 2 || !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:32} {pos}/{len} pictures, {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(pictures as u64).with_style(style)
+}
+
+/// Says what became of a picture. Where the picture itself goes to standard output, nothing else does.
+fn tell(args: &Args, output: &Output, input: &Input, result: &Result<Made, Problem>) {
+    let text = match result {
+        _ if args.json => report::json(input, result).to_string(),
+        Ok(made) if args.explain => {
+            report::line(input, made) + &report::explained(&made.output.steps)
+        }
+        Ok(made) => report::line(input, made),
+        Err(problem) => {
+            fail(problem.code, format_args!("{input}: {}", problem.message));
+            return;
+        }
+    };
+    if output.is_stdout() {
+        eprintln(&text);
+    } else {
+        print(&text);
+    }
+}
+
+fn eprintln(text: &str) {
+    use std::io::Write;
+    // Nobody listening is nobody to tell.
+    let _ = writeln!(stderr(), "{text}");
+}
+
+impl Order {
+    fn from(args: &Args, inputs: &[Input]) -> Result<Self, Problem> {
+        let output = Output::open(&args.out, inputs)?;
+        // What is configured, if it can be understood.
+        let config = Settings::load().check().ok().map(|(config, _)| config);
+        let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits.clone());
+        let named = args.profile.as_deref();
+        let profile = Profile::NAMES
+            .iter()
+            .find(|(name, _)| Some(*name) == named)
+            .map(|(_, profile)| *profile)
+            .or(config.map(|config| config.transform_profile))
+            .unwrap_or_default();
+        let spec = spec(args, &output, profile)?;
+        Ok(Self { spec, overlays: overlays(&args.overlay, &limits)?, limits, output })
+    }
+
+    /// Transforms one picture.
+    fn transform(&self, input: &Input) -> Result<Made, Problem> {
+        let bytes = input.read(self.limits.upload_size)?;
+        let probe = imaging::probe(std::io::Cursor::new(&bytes), &self.limits)?;
+        let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+        let spec = self.spec.resolved(source, None);
+        let control = Control::default();
+        let output = imaging::transform(&bytes, &self.overlays, &spec, &self.limits, &control)
+            .map_err(|failure| match failure {
+                Failure::Refused(error) => error.into(),
+                Failure::Cancelled => Problem::new(exit::SOFTWARE, "cancelled"),
+            })?;
+        let path = self.output.write(input, output.format, &output.bytes)?;
+        Ok(Made { path, size: bytes.len(), output })
+    }
+}
+
+/// What the command line asks for. Without a format it is the one that the output's name asks for.
+fn spec(args: &Args, output: &Output, profile: Profile) -> Result<Spec, Problem> {
+    let invalid = |option: &str, faults: Vec<Fault>| {
+        let faults = faults.iter().map(|fault| format!("\n  {}: {}", fault.pointer, fault.detail));
+        Problem::new(exit::USAGE, format!("{option} is not valid:{}", faults.collect::<String>()))
+    };
+    let format = output.format();
+    if let Some(text) = &args.t {
+        let mut spec = Spec::from_url(text, profile).map_err(|faults| invalid("--t", faults))?;
+        spec.format = spec.format.or(format.map(FormatChoice::Fixed));
+        return Ok(spec);
+    }
+    let mut value: Value = serde_json::from_str(&args.spec)
+        .map_err(|error| Problem::new(exit::USAGE, format!("--spec is not JSON: {error}")))?;
+    if let (Some(fields), Some(format)) = (value.as_object_mut(), format) {
         fields.entry("format").or_insert_with(|| format.as_str().into());
     }
-    let spec = match Spec::parse(&spec) {
-        Ok(spec) => spec,
-        Err(faults) => {
-            let lines: Vec<String> = faults
-                .iter()
-                .map(|fault| format!("\n  {}: {}", fault.pointer, fault.detail))
-                .collect();
-            return fail(exit::USAGE, format_args!("--spec is not valid:{}", lines.concat()));
-        }
-    };
-    if directory && let Err(error) = std::fs::create_dir_all(&args.out) {
-        return fail(exit::CANT_CREATE, format_args!("{}: {error}", shown(&args.out)));
-    }
-    let mut stems = HashSet::new();
-    if let Some(twice) = args.inputs.iter().find(|input| !stems.insert(input.file_stem())) {
-        let message = "two inputs would get the same name";
-        return fail(exit::USAGE, format_args!("{}: {message}", shown(twice)));
-    }
-    // The limits that are configured, if what is configured can be understood.
-    let limits =
-        Settings::load().check().map_or_else(|_| Limits::default(), |(config, _)| config.limits);
-    let out = if directory { Out::Directory(&args.out) } else { Out::File(&args.out) };
-    let codes: Vec<u8> = args
-        .inputs
-        .par_iter()
-        .filter_map(|input| match transform(input, &spec, &limits, out) {
-            Ok(line) => {
-                print(&line);
-                None
-            }
-            Err((code, message)) => {
-                fail(code, format_args!("{}: {message}", shown(input)));
-                Some(code)
-            }
-        })
-        .collect();
-    codes.first().map_or(ExitCode::SUCCESS, |code| (*code).into())
+    Spec::parse_with(&value, profile).map_err(|faults| invalid("--spec", faults))
 }
 
-#[derive(Clone, Copy)]
-enum Out<'a> {
-    File(&'a Path),
-    Directory(&'a Path),
-}
-
-/// Transforms one picture; what was done, in a line.
-fn transform(
-    input: &Path,
-    spec: &Spec,
-    limits: &Limits,
-    out: Out<'_>,
-) -> Result<String, (u8, String)> {
-    let data = |error: Error| (exit::DATA, error.detail);
-    let bytes = std::fs::read(input).map_err(|error| (exit::NO_INPUT, error.to_string()))?;
-    let probe = imaging::probe(std::io::Cursor::new(&bytes), limits).map_err(data)?;
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha };
-    let output =
-        imaging::transform(&bytes, &spec.resolved(source, None), limits, &Control::default())
-            .map_err(|failure| match failure {
-                Failure::Refused(error) => data(error),
-                Failure::Cancelled => (exit::SOFTWARE, "cancelled".to_owned()),
+/// The pictures that watermarks show.
+fn overlays(arguments: &[String], limits: &Limits) -> Result<Overlays, Problem> {
+    arguments
+        .iter()
+        .map(|argument| {
+            let wrong =
+                || Problem::new(exit::USAGE, format!("--overlay {argument} is not ID=PATH"));
+            let (id, path) = argument.split_once('=').ok_or_else(wrong)?;
+            let id = id.parse().map_err(|_| wrong())?;
+            let input = Input::File(path.into());
+            let bytes = input.read(limits.upload_size).map_err(|problem| Problem {
+                message: format!("{path}: {}", problem.message),
+                ..problem
             })?;
-    let path = match out {
-        Out::File(path) => path.to_owned(),
-        Out::Directory(directory) => {
-            let stem = input.file_stem().unwrap_or("image".as_ref());
-            let mut name = stem.to_owned();
-            name.push(".");
-            name.push(output.format.extension());
-            directory.join(name)
-        }
-    };
-    std::fs::write(&path, &output.bytes)
-        .map_err(|error| (exit::CANT_CREATE, format!("{}: {error}", path.display())))?;
-    Ok(format!(
-        "{} -> {} {}x{} {}, {} -> {} bytes",
-        input.display(),
-        path.display(),
-        output.width,
-        output.height,
-        output.format.as_str(),
-        bytes.len(),
-        output.bytes.len()
-    ))
-}
-
-fn names_directory(path: &Path) -> bool {
-    path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
-}
-
-/// The format that a path's extension asks for.
-fn format_of(path: &Path) -> Option<Format> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    Format::from_name(&extension).filter(|format| format.is_writable())
+            Ok((id, Bytes::from(bytes)))
+        })
+        .collect()
 }

@@ -12,7 +12,7 @@ use super::{
     settings::{Said, Settings},
     table::{self, Preset, TABLE, Variable},
 };
-use crate::domain::limits::Limits;
+use crate::domain::{limits::Limits, transform::Profile};
 
 /// The names of the database, the stronger first.
 pub(super) const DATABASE_NAMES: &[&str] = &["SUPABASE_DB_URL", "DATABASE_URL"];
@@ -225,6 +225,10 @@ fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fau
             timeout: values.time("TRANSFORM_TIMEOUT")?,
         },
         transform_threads: values.number("TRANSFORM_THREADS")?,
+        transform_profile: match required_text("TRANSFORM_PROFILE")? {
+            "fast" => Profile::Fast,
+            _ => Profile::Best,
+        },
         prefetch: values.number("QUEUE_PREFETCH_COUNT")?,
         startup_timeout: values.time("STARTUP_TIMEOUT")?,
         drain_timeout: values.time("DRAIN_TIMEOUT")?,

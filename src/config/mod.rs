@@ -29,7 +29,10 @@ use std::{path::PathBuf, time::Duration};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::{domain::limits::Limits, roles::Roles};
+use crate::{
+    domain::{limits::Limits, transform::Profile},
+    roles::Roles,
+};
 
 /// Everything that is in force, checked. Secrets are wrapped: they print as `[REDACTED]`.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// `TRANSFORM_THREADS`: threads of the transform pool.
     pub transform_threads: usize,
+    /// `TRANSFORM_PROFILE`: what a spec means that names no profile.
+    pub transform_profile: Profile,
     /// `QUEUE_PREFETCH_COUNT`: jobs that one worker holds at a time.
     pub prefetch: usize,
     /// `STARTUP_TIMEOUT`: how long the database may take to answer at start.

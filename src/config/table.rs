@@ -79,6 +79,7 @@ pub const TABLE: &[Variable] = &[
 
     row("TRANSFORM_THREADS", Computed("one a core"), Kind::Number(1, 1_024), "Threads that work on pixels."),
     row("TRANSFORM_TIMEOUT", Text("20s"), Kind::Time(1, DAY), "Time for one transformation; must be below `DRAIN_TIMEOUT`."),
+    row("TRANSFORM_PROFILE", Text("best"), Kind::Choice(&["best", "fast"]), "What a spec means that names no `profile`: the truest picture, or the quickest."),
     row("DRAIN_TIMEOUT", Text("25s"), Kind::Time(1, DAY), "Time to finish what is under way when stopping."),
     row("STARTUP_TIMEOUT", Text("10s"), Kind::Time(1, HOUR), "Time for the database to answer at start."),
     row("QUEUE_PREFETCH_COUNT", Text("5"), Kind::Number(1, 1_000), "Jobs that one worker holds at a time."),

@@ -68,6 +68,7 @@ fn nothing_said_is_the_embedded_default() {
     assert_eq!(config.limits, crate::domain::limits::Limits::default());
     assert_eq!(config.drain_timeout, Duration::from_secs(25));
     assert!(config.transform_threads >= 1);
+    assert_eq!(config.transform_profile, Profile::Best);
     assert_eq!(config.log.format, LogFormat::Text);
     assert!(
         matches!(&config.database.location, DatabaseLocation::Sqlite(path) if path == Path::new("./data/darkroom.db"))
@@ -215,6 +216,7 @@ fn values_mean_what_they_say() {
         ("MAX_BODY_SIZE", "2MB"),
         ("TRANSFORM_TIMEOUT", "1500ms"),
         ("TRANSFORM_THREADS", "3"),
+        ("TRANSFORM_PROFILE", "fast"),
         ("ROLE", "worker"),
     ])
     .accepted();
@@ -226,6 +228,7 @@ fn values_mean_what_they_say() {
     assert_eq!(config.http.max_body_size, 2_000_000);
     assert_eq!(config.limits.timeout, Duration::from_millis(1500));
     assert_eq!(config.transform_threads, 3);
+    assert_eq!(config.transform_profile, Profile::Fast);
     assert!(!config.roles.api);
 }
 

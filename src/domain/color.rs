@@ -18,6 +18,8 @@ pub struct Color {
 impl Color {
     /// White: the background where none is given.
     pub const WHITE: Self = Self::opaque(0xff_ff_ff);
+    /// Black: what letters and frames are made of where nothing is said.
+    pub const BLACK: Self = Self::opaque(0);
     /// Nothing at all. The only colour with an alpha of 0: what can't be seen has one form.
     pub const TRANSPARENT: Self = Self { red: 0, green: 0, blue: 0, alpha: 0 };
 

@@ -27,6 +27,12 @@ pub enum Format {
     Pnm,
     /// Truevision TGA.
     Tga,
+    /// AVIF.
+    Avif,
+    /// JPEG XL.
+    Jxl,
+    /// SVG, drawn at the size that it names.
+    Svg,
 }
 
 impl Format {
@@ -42,6 +48,9 @@ impl Format {
         Format::Qoi,
         Format::Pnm,
         Format::Tga,
+        Format::Avif,
+        Format::Jxl,
+        Format::Svg,
     ];
 
     /// Its name in a spec.
@@ -57,16 +66,20 @@ impl Format {
             Format::Qoi => "qoi",
             Format::Pnm => "pnm",
             Format::Tga => "tga",
+            Format::Avif => "avif",
+            Format::Jxl => "jxl",
+            Format::Svg => "svg",
         }
     }
 
-    /// The format of that name; `jpg` and `tif` are understood.
+    /// Other names that are understood.
+    pub const ALIASES: &[(&'static str, Format)] = &[("jpg", Format::Jpeg), ("tif", Format::Tiff)];
+
+    /// The format of that name, or of that alias.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "jpg" => Some(Format::Jpeg),
-            "tif" => Some(Format::Tiff),
-            _ => Self::ALL.iter().copied().find(|format| format.as_str() == name),
-        }
+        let names = Self::ALL.iter().map(|format| (format.as_str(), *format));
+        let mut names = names.chain(Self::ALIASES.iter().copied());
+        names.find(|(known, _)| *known == name).map(|(_, format)| format)
     }
 
     /// The file extension that people expect.
@@ -90,17 +103,25 @@ impl Format {
             Format::Qoi => "image/qoi",
             Format::Pnm => "image/x-portable-anymap",
             Format::Tga => "image/x-tga",
+            Format::Avif => "image/avif",
+            Format::Jxl => "image/jxl",
+            Format::Svg => "image/svg+xml",
         }
     }
 
     /// Whether we write it.
     pub const fn is_writable(self) -> bool {
-        matches!(self, Format::Jpeg | Format::Png | Format::Webp | Format::Gif)
+        !matches!(self, Format::Pnm | Format::Tga | Format::Jxl | Format::Svg)
     }
 
     /// Whether it holds transparency.
     pub const fn has_alpha(self) -> bool {
         !matches!(self, Format::Jpeg)
+    }
+
+    /// Whether we write metadata and colour profiles into it.
+    pub const fn holds_metadata(self) -> bool {
+        !matches!(self, Format::Bmp | Format::Gif | Format::Ico | Format::Qoi)
     }
 
     /// What a picture of this format becomes when the spec names none.

@@ -38,14 +38,56 @@ pub struct Image {
     pub tags: Vec<String>,
     /// The point that crops keep.
     pub focus: Option<Focus>,
-    /// ThumbHash, base64; filled in by a background job.
-    pub thumbhash: Option<String>,
-    /// `#rrggbb`; filled in by a background job.
-    pub dominant_color: Option<String>,
+    /// What a background pass found out about it; nothing before.
+    pub facts: Facts,
     /// Where the storage has the bytes.
     pub object_key: String,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
+}
+
+/// What can be said of a picture once its pixels were looked at.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// A ThumbHash (evanw.github.io/thumbhash), base64.
+    pub thumbhash: Option<String>,
+    /// The first of the palette.
+    pub dominant_color: Option<String>,
+    /// Up to six colours, `#rrggbb`, the most frequent first.
+    pub palette: Option<Vec<String>>,
+    /// 64 bits of the picture's lowest frequencies, each compared with their median (pHash), as 16 hexadecimal digits:
+    /// pictures that look alike differ in few bits.
+    pub phash: Option<String>,
+    /// What EXIF says of the photograph.
+    pub exif: Option<Exif>,
+}
+
+/// What EXIF says of a photograph. Where it was taken is not part of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Exif {
+    /// Who made the camera.
+    pub make: Option<String>,
+    /// Its name.
+    pub model: Option<String>,
+    /// The lens.
+    pub lens: Option<String>,
+    /// When it was taken, by the camera's clock: `2026-11-24T14:05:09`, with the offset from UTC if that is known.
+    pub taken_at: Option<String>,
+    /// Seconds, as the camera writes them: `1/250`.
+    pub exposure_time: Option<String>,
+    /// The aperture: focal length by diameter.
+    pub f_number: Option<f64>,
+    /// Sensitivity.
+    pub iso: Option<u32>,
+    /// Millimetres.
+    pub focal_length: Option<f64>,
+    /// What wrote the file.
+    pub software: Option<String>,
+    /// Who took it.
+    pub artist: Option<String>,
+    /// Whose it is.
+    pub copyright: Option<String>,
 }
 
 /// A point of a picture, as fractions of its width and height.

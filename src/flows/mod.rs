@@ -7,13 +7,14 @@ use tokio::sync::Semaphore;
 use crate::{
     actors::{address::Address, doorbell::Doorbell, transformer::Transformer},
     adapters::{cache::Cache, db::Db, password::Passwords, storage::Storage, token::Tokens},
-    domain::{ids::VariantId, limits::Limits},
+    domain::{ids::VariantId, limits::Limits, transform::Profile},
 };
 
 pub mod accounts;
 pub mod delete;
 pub mod enqueue;
 pub mod flights;
+pub mod overlays;
 pub mod sessions;
 pub mod transform;
 pub mod upload;
@@ -39,8 +40,12 @@ pub struct Services {
     pub passwords: Passwords,
     /// What is refused.
     pub limits: Limits,
+    /// What a spec means that names no profile.
+    pub profile: Profile,
     /// Rung when a job was put into the queue, or taken back.
     pub jobs: Doorbell,
+    /// Rung when a picture was uploaded that is to be looked at.
+    pub uploads: Doorbell,
     /// Rung when objects are to be removed.
     pub deletions: Doorbell,
     /// Variants being made in this process.

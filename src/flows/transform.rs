@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::Services;
+use super::{Services, overlays};
 use crate::{
     actors::{consumer::backoff, transformer::Priority},
     adapters::{
@@ -25,7 +25,7 @@ use crate::{
         transform::{Source, Spec},
         variant::{self, Failure, Variant, VariantStatus},
     },
-    imaging,
+    imaging::{self, Overlays},
 };
 
 /// What came of making a variant.
@@ -49,7 +49,7 @@ pub fn plan(image: &Image, spec: &Spec) -> Variant {
 
 /// What of `image` decides how a spec's defaults are meant.
 pub fn source(image: &Image) -> Source {
-    Source { format: image.format, has_alpha: image.has_alpha }
+    Source { format: image.format, has_alpha: image.has_alpha, focus: image.focus }
 }
 
 /// The variant of `image` by `spec`, made now if it was not there; whether it was.
@@ -128,6 +128,14 @@ async fn make(
     let size = u64::try_from(image.size).unwrap_or(0) / 1024 + 1;
     // One that was taken in under another limit counts as the largest.
     let size = u32::try_from(size.min(largest)).unwrap_or(u32::MAX);
+    // Their room in memory is counted as well.
+    let mut marks = Vec::new();
+    let mut size = size;
+    for mark in overlays::find(services, image.user_id, &spec).await? {
+        size = size.saturating_add(u32::try_from(mark.size / 1024 + 1).unwrap_or(u32::MAX));
+        marks.push((mark.id, mark.object_key));
+    }
+    let size = size.min(u32::try_from(largest).unwrap_or(u32::MAX));
     let work = || async move {
         let room = tokio::time::timeout(timeout, originals.acquire_many_owned(size)).await;
         let _room = room.ok().and_then(Result::ok).ok_or_else(|| {
@@ -138,7 +146,12 @@ async fn make(
             Code::NotFound => imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error)),
             _ => imaging::Failure::Refused(error),
         })?;
-        let output = transformer.transform(input, spec, priority, cancel).await?;
+        let mut overlays = Overlays::new();
+        for (id, key) in marks {
+            let file = storage.ask(GetObject { key }).await.map_err(imaging::Failure::Refused)?;
+            overlays.insert(id, file);
+        }
+        let output = transformer.transform(input, overlays, spec, priority, cancel).await?;
         let bytes = Bytes::from(output.bytes);
         let made = variant::Made {
             format: output.format,

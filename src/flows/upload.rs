@@ -16,7 +16,7 @@ use crate::{
     domain::{
         error::{Code, Error, Result},
         ids::{ImageId, UserId},
-        image::Image,
+        image::{Facts, Image},
         transform::Spec,
     },
     imaging,
@@ -102,8 +102,7 @@ pub async fn store(
         public: false,
         tags: description.tags,
         focus: None,
-        thumbhash: None,
-        dominant_color: None,
+        facts: Facts::default(),
         object_key: format!("images/{id}"),
         created_at: now(),
     };
@@ -127,6 +126,7 @@ pub async fn store(
         }
         return Err(error);
     }
+    services.uploads.ring();
     if has_jobs {
         services.jobs.ring();
     }

@@ -22,7 +22,7 @@ use crate::{
     domain::{
         error::{Error, Fault, Result},
         ids::{ImageId, UserId},
-        image::{Focus, Image, ImagePatch},
+        image::{Exif, Focus, Image, ImagePatch},
         variant::Variant,
     },
     flows::delete::delete_image,
@@ -120,6 +120,14 @@ pub(super) struct ImageView {
     thumbhash: Option<String>,
     /// Null until a background job has filled it.
     dominant_color: Option<String>,
+    /// Up to six colours, the most frequent first. Null until a background job has filled it.
+    palette: Option<Vec<String>>,
+    /// How the picture looks in 64 bits, hexadecimal (pHash): pictures that look alike differ in few of them. Null until a
+    /// background job has filled it.
+    phash: Option<String>,
+    /// What EXIF says of the photograph, but for where it was taken. Null until a background job has filled it, and where
+    /// there is none.
+    exif: Option<Exif>,
     created_at: DateTime<Utc>,
     original_url: String,
     variants: Vec<VariantView>,
@@ -141,8 +149,11 @@ impl ImageView {
             public: image.public,
             tags: image.tags,
             focus: image.focus,
-            thumbhash: image.thumbhash,
-            dominant_color: image.dominant_color,
+            thumbhash: image.facts.thumbhash,
+            dominant_color: image.facts.dominant_color,
+            palette: image.facts.palette,
+            phash: image.facts.phash,
+            exif: image.facts.exif,
             created_at: image.created_at,
             variants: variants
                 .into_iter()

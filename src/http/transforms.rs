@@ -29,6 +29,7 @@ use crate::{
     },
     flows::{
         enqueue::enqueue,
+        overlays,
         transform::{source, transform_now},
     },
 };
@@ -70,13 +71,14 @@ pub(super) struct AcceptedView {
 pub(super) async fn transform(request: Request, id: String, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let attempt = Attempt::begin(&request, user_id).await?;
-    let (sync, spec) = match read(&request, body).await {
+    let (sync, spec, named) = match read(&request, body).await {
         Ok(read) => read,
         Err(error) => return Err(attempt.abandon(error).await),
     };
     let asked = json!({ "sync": sync, "spec": spec.canonical() });
     let work = async move {
         let image = images::find(&request, user_id, &id).await?;
+        overlays::check(request.services(), user_id, named).await?;
         let spec = spec.resolved(source(&image), request.header(header::ACCEPT));
         if sync {
             at_once(&request, image, spec).await
@@ -87,8 +89,8 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
     attempt.settle(&asked, work).await
 }
 
-/// Whether to wait for the picture, and what is to be made.
-async fn read(request: &Request, body: Body) -> Result<(bool, Spec)> {
+/// Whether to wait for the picture, what is to be made, and the pictures that this names.
+async fn read(request: &Request, body: Body) -> Result<(bool, Spec, Vec<(String, ImageId)>)> {
     let mut query = Fields::of_query(&request.query)?;
     let sync = query.parsed("sync", "true or false", |_: &bool| true).unwrap_or(false);
     query.finish()?;
@@ -99,11 +101,15 @@ async fn read(request: &Request, body: Body) -> Result<(bool, Spec)> {
         let detail = if sync { "can't stand beside sync=true" } else { "is not supported yet" };
         faults.push(Fault::new("/webhook_url", detail));
     }
-    let spec = Spec::parse(&value).unwrap_or_else(|found| {
+    let spec = Spec::parse_with(&value, request.services().profile).unwrap_or_else(|found| {
         faults.extend(found);
         Spec::default()
     });
-    if faults.is_empty() { Ok((sync, spec)) } else { Err(Error::invalid(faults)) }
+    if faults.is_empty() {
+        Ok((sync, spec, Spec::overlays_named(&value)))
+    } else {
+        Err(Error::invalid(faults))
+    }
 }
 
 async fn at_once(request: &Request, image: Image, spec: Spec) -> Result<Response> {

@@ -22,9 +22,13 @@ use crate::{
     adapters::{db::variants::VariantsOf, storage::Spooled},
     domain::{
         error::{Code, Error, Fault, Result},
-        transform::Spec,
+        ids::ImageId,
+        transform::{Profile, Spec},
     },
-    flows::upload::{Description, Receiving, store, too_large},
+    flows::{
+        overlays,
+        upload::{Description, Receiving, store, too_large},
+    },
 };
 
 /// What a multipart body may have beside its file: boundaries, part headers and fields.
@@ -84,13 +88,14 @@ pub(super) struct RawPicture(Vec<u8>);
 pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let attempt = Attempt::begin(&request, user_id).await?;
-    let Received { spooled, description, fields } = match receive(&request, body).await {
+    let Received { spooled, description, overlays, fields } = match receive(&request, body).await {
         Ok(received) => received,
         Err(error) => return Err(attempt.abandon(error).await),
     };
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
     let work = async move {
         let services = request.services();
+        overlays::check(services, user_id, overlays).await?;
         let image = store(services, user_id, spooled, description).await?;
         let location = request.url(&format!("/api/v1/images/{}", image.id));
         let variants = services.database.ask(VariantsOf { user_id, image_id: image.id }).await?;
@@ -104,6 +109,8 @@ pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
 struct Received {
     spooled: Spooled,
     description: Description,
+    /// The pictures that eager specs lay over this one, and where they name them.
+    overlays: Vec<(String, ImageId)>,
     /// All that was said beside the file.
     fields: Value,
 }
@@ -142,7 +149,7 @@ async fn raw(request: &Request, mut body: Body) -> Result<Received> {
     while let Some(piece) = body.try_next().await? {
         file.write(&piece).await?;
     }
-    said.received(file.finish().await?)
+    said.received(file.finish().await?, request.services().profile)
 }
 
 /// The picture is the part `file` of a form.
@@ -192,7 +199,7 @@ async fn multipart(request: &Request, content_type: &str, body: Body) -> Result<
         faults.insert(0, Fault::new("/file", "is missing; must be the picture"));
     }
     match file {
-        Some(spooled) if faults.is_empty() => said.received(spooled),
+        Some(spooled) if faults.is_empty() => said.received(spooled, request.services().profile),
         _ => Err(Error::invalid(faults)),
     }
 }
@@ -222,7 +229,7 @@ struct Said {
 }
 
 impl Said {
-    fn received(self, spooled: Spooled) -> Result<Received> {
+    fn received(self, spooled: Spooled, profile: Profile) -> Result<Received> {
         let filename = harmless(self.filename.as_deref().unwrap_or_default());
         let tags: Vec<String> = self
             .tags
@@ -242,23 +249,34 @@ impl Said {
             faults.extend(under("tags", found));
             Vec::new()
         });
-        let eager = check_eager(self.eager.as_deref()).unwrap_or_else(|found| {
-            faults.extend(under("eager", found));
-            Vec::new()
-        });
+        let (eager, overlays) =
+            check_eager(self.eager.as_deref(), profile).unwrap_or_else(|found| {
+                faults.extend(under("eager", found));
+                Default::default()
+            });
         if !faults.is_empty() {
             return Err(Error::invalid(faults));
         }
         let specs: Vec<Value> = eager.iter().map(Spec::canonical).collect();
         let fields = json!({ "filename": filename, "tags": tags, "eager": specs });
-        Ok(Received { spooled, description: Description { filename, tags, eager }, fields })
+        Ok(Received {
+            spooled,
+            description: Description { filename, tags, eager },
+            overlays,
+            fields,
+        })
     }
 }
 
-/// Reads a JSON array of specs.
-fn check_eager(text: Option<&str>) -> Result<Vec<Spec>, Vec<Fault>> {
+/// Specs, and the pictures that they lay over this one.
+type Eager = (Vec<Spec>, Vec<(String, ImageId)>);
+
+/// Reads a JSON array of specs; one that names no profile means `profile`.
+fn check_eager(text: Option<&str>, profile: Profile) -> Result<Eager, Vec<Fault>> {
     let whole = |detail: String| vec![Fault::new("", detail)];
-    let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(Vec::new()) };
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+        return Ok(Eager::default());
+    };
     let specs: Vec<Value> = serde_json::from_str(text)
         .map_err(|_| whole("must be a JSON array of specs".to_owned()))?;
     if specs.len() > MAX_EAGER {
@@ -266,8 +284,11 @@ fn check_eager(text: Option<&str>) -> Result<Vec<Spec>, Vec<Fault>> {
     }
     let mut faults = Vec::new();
     let mut parsed = Vec::with_capacity(specs.len());
+    let mut overlays = Vec::new();
     for (index, spec) in specs.iter().enumerate() {
-        match Spec::parse(spec) {
+        let named = Spec::overlays_named(spec).into_iter();
+        overlays.extend(named.map(|(pointer, id)| (format!("/eager/{index}{pointer}"), id)));
+        match Spec::parse_with(spec, profile) {
             Ok(spec) => parsed.push(spec),
             Err(found) => faults.extend(
                 found
@@ -276,7 +297,7 @@ fn check_eager(text: Option<&str>) -> Result<Vec<Spec>, Vec<Fault>> {
             ),
         }
     }
-    if faults.is_empty() { Ok(parsed) } else { Err(faults) }
+    if faults.is_empty() { Ok((parsed, overlays)) } else { Err(faults) }
 }
 
 /// The client's name for the file: its last path segment, without control characters, cut to what

@@ -1,19 +1,33 @@
-//! Colour profiles: whatever a file is in becomes sRGB.
+//! Colour profiles: whatever a file is in becomes sRGB, or stays in its own colours where they are kept.
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+
+use super::sample::Sample;
 
 /// Rows of a large picture are converted in pieces of this many pixels, so that little more than the picture is held.
 const PIECE: usize = 4096;
 
+/// Whether pixels can stay in the colours of `icc`: results are RGB, so a profile for grey or for inks can't be kept.
+pub(super) fn can_be_kept(icc: &[u8]) -> bool {
+    ColorProfile::new_from_slice(icc)
+        .is_ok_and(|profile| profile.color_space == DataColorSpace::Rgb)
+}
+
 /// Converts RGBA pixels from the profile `icc` to sRGB. A profile that can't be understood is ignored, as viewers do:
 /// the pixels are then taken for sRGB.
-pub(super) fn to_srgb(pixels: &mut [u8], icc: &[u8]) {
-    let Ok(profile) = ColorProfile::new_from_slice(icc) else { return };
+pub(super) fn to_srgb<S: Sample>(pixels: &mut [S], icc: &[u8]) {
+    if let Ok(profile) = ColorProfile::new_from_slice(icc) {
+        from_profile(pixels, &profile);
+    }
+}
+
+/// The same from a profile that was read, or made.
+pub(super) fn from_profile<S: Sample>(pixels: &mut [S], profile: &ColorProfile) {
     match profile.color_space {
-        DataColorSpace::Rgb => convert(&profile, Layout::Rgba, pixels, |source, pixels| {
+        DataColorSpace::Rgb => convert(profile, Layout::Rgba, pixels, |source, pixels| {
             source.extend_from_slice(pixels);
         }),
-        DataColorSpace::Gray => convert(&profile, Layout::GrayAlpha, pixels, |source, pixels| {
+        DataColorSpace::Gray => convert(profile, Layout::GrayAlpha, pixels, |source, pixels| {
             let pixels = pixels.as_chunks::<4>().0;
             source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
         }),
@@ -22,15 +36,14 @@ pub(super) fn to_srgb(pixels: &mut [u8], icc: &[u8]) {
 }
 
 /// Converts pixels in place; `gather` lays a piece of them out as the profile wants it.
-fn convert(
+fn convert<S: Sample>(
     profile: &ColorProfile,
     layout: Layout,
-    pixels: &mut [u8],
-    gather: impl Fn(&mut Vec<u8>, &[u8]),
+    pixels: &mut [S],
+    gather: impl Fn(&mut Vec<S>, &[S]),
 ) {
     let srgb = ColorProfile::new_srgb();
-    let options = TransformOptions::default();
-    let Ok(transform) = profile.create_transform_8bit(layout, &srgb, Layout::Rgba, options) else {
+    let Some(transform) = S::transform(profile, layout, &srgb, TransformOptions::default()) else {
         return;
     };
     let mut source = Vec::new();
@@ -89,7 +102,7 @@ mod tests {
     fn display_p3_is_converted() {
         let p3 = ColorProfile::new_display_p3().encode().unwrap();
         // P3's (234, 51, 35) is as near as sRGB's pure red comes.
-        let mut pixels = [234, 51, 35, 128, 128, 128, 128, 255];
+        let mut pixels = [234_u8, 51, 35, 128, 128, 128, 128, 255];
         to_srgb(&mut pixels, &p3);
         let [red, green, blue, alpha, grey @ ..] = pixels;
         assert!(red >= 254 && green <= 3 && blue <= 3 && alpha == 128, "{pixels:?}");
@@ -99,7 +112,7 @@ mod tests {
     #[test]
     fn grey_profiles_are_converted() {
         let linear = ColorProfile::new_gray_with_gamma(1.0).encode().unwrap();
-        let mut pixels = [55, 55, 55, 9];
+        let mut pixels = [55_u8, 55, 55, 9];
         to_srgb(&mut pixels, &linear);
         // 55/255 of the light is 128 in sRGB.
         let [red, green, blue, alpha] = pixels;
@@ -112,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_no_profile_changes_nothing() {
         for icc in [b"".as_slice(), b"nonsense", &[0; 200]] {
-            let mut pixels = [1, 2, 3, 4];
+            let mut pixels = [1_u8, 2, 3, 4];
             to_srgb(&mut pixels, icc);
             assert_eq!(pixels, [1, 2, 3, 4]);
         }

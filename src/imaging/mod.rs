@@ -7,37 +7,53 @@
 //!   headers  limits  pixels    sRGB      EXIF
 //! ```
 
+mod avif;
+mod codecs;
 mod color;
 mod control;
 mod decode;
+mod describe;
 mod encode;
+mod explain;
+mod fonts;
+mod metadata;
 mod picture;
 mod plan;
+mod predict;
 mod probe;
+mod sample;
+mod score;
 mod steps;
+mod svg;
+mod trace;
 
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io::Cursor,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, collections::BTreeMap, io::Cursor, time::Duration};
+
+use bytes::Bytes;
 
 pub use self::{
+    codecs::{Codec, codecs, processor, slow},
     control::{Control, Failure},
+    describe::describe,
+    predict::{Cost, predict},
     probe::{Probe, probe},
+    trace::Step,
 };
+use self::{decode::Wanted, encode::Encoded, trace::Trace};
 use crate::domain::{
     format::Format,
+    ids::ImageId,
     limits::Limits,
-    transform::{Source, Spec},
+    transform::{Operation, Source, Spec},
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
-pub const ENGINE: i32 = 1;
+pub const ENGINE: i32 = 2;
 
 /// A picture that was made.
 #[derive(Debug, Clone)]
@@ -50,6 +66,8 @@ pub struct Output {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
+    /// What was done and what was not, in order, and how long each step took.
+    pub steps: Vec<Step>,
     /// Where the time went.
     pub timings: Timings,
 }
@@ -57,7 +75,7 @@ pub struct Output {
 /// Where the time went.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Timings {
-    /// From bytes to upright pixels in sRGB.
+    /// From bytes to upright pixels.
     pub decode: Duration,
     /// All operations.
     pub process: Duration,
@@ -65,37 +83,62 @@ pub struct Timings {
     pub encode: Duration,
 }
 
-/// Makes of `input` what `spec` says. The answer depends on nothing else but [`ENGINE`].
+/// The files of the pictures that watermarks show.
+pub type Overlays = BTreeMap<ImageId, Bytes>;
+
+/// Makes of `input` what `spec` says, with what [`Spec::overlays`] names taken from `overlays`. The answer depends on
+/// nothing else but [`ENGINE`].
 pub fn transform(
     input: &[u8],
+    overlays: &Overlays,
     spec: &Spec,
     limits: &Limits,
     control: &Control,
 ) -> Result<Output, Failure> {
-    let started = Instant::now();
+    let mut trace = Trace::start();
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let format = spec.output(Source { format: probe.format, has_alpha: probe.has_alpha });
+    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames } else { 1 };
-    plan::check(&probe, frames, &spec.operations, limits)?;
-
-    let mut picture = decode::decode(input, &probe, frames, limits, control)?;
-    steps::upright(&mut picture, probe.orientation, control)?;
-    let decoded = Instant::now();
-
-    for operation in &spec.operations {
-        steps::apply(&mut picture, operation, spec.background, control)?;
+    let size = (probe.width, probe.height);
+    let sizes = plan::check(size, frames, &spec.operations, limits)?;
+    if !spec.operations.iter().any(|operation| matches!(operation, Operation::Trim(_))) {
+        encode::check(format, sizes.last().copied().unwrap_or(size))?;
     }
-    let processed = Instant::now();
+
+    let wanted = Wanted {
+        frames,
+        sixteen: plan::keeps_sixteen(&probe, format),
+        icc: spec.keep.icc && encode::holds_icc(format),
+    };
+    let mut picture = decode::decode(input, &probe, wanted, limits, control)?;
+    picture.metadata = metadata::read(input, probe.format, spec.keep);
+    trace.step("decode", (explain::decode(&probe, wanted, &picture), false), picture.size());
+    steps::upright(&mut picture, probe.orientation, control)?;
+    trace.step("upright", explain::upright(probe.orientation), picture.size());
+
+    let mut operations = spec.operations.as_slice();
+    while let Some((operation, rest)) = operations.split_first() {
+        operations = rest;
+        let before = picture.size();
+        let settled = steps::settle(&picture, operation);
+        let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));
+        steps::apply(&mut picture, operation, spec, overlays, limits, control)?;
+        let after = picture.size();
+        if matches!(operation, Operation::Trim(_)) && before != after {
+            // Only now is it known what the rest works on.
+            plan::check(after, frames, rest, limits)?;
+        }
+        let what = explain::operation(operation, is_found, spec, before, after);
+        trace.step(explain::name(operation), what, after);
+    }
 
     control.check()?;
-    let bytes = encode::encode(&picture, format, spec, control)?;
+    let Encoded { bytes, detail } = encode::encode(&picture, format, spec, control)?;
     control.check()?;
     let (width, height) = picture.size();
-    let timings = Timings {
-        decode: decoded - started,
-        process: processed - decoded,
-        encode: processed.elapsed(),
-    };
-    Ok(Output { bytes, format, width, height, timings })
+    trace.step("encode", (explain::encode(format, &detail, spec), false), (width, height));
+    let timings = trace.timings();
+    Ok(Output { bytes, format, width, height, steps: trace.finish(), timings })
 }

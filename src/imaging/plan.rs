@@ -3,29 +3,39 @@
 use super::{probe::Probe, steps};
 use crate::domain::{
     error::{Code, Error, Result},
+    format::Format,
     limits::Limits,
     transform::Operation,
 };
 
-/// Refuses what would pass a limit at any step, and names the step.
+/// Width and height.
+type Size = (u32, u32);
+
+/// The size after every step of a picture of `size`. Refuses what would pass a limit, and names the step.
 pub(super) fn check(
-    probe: &Probe,
+    mut size: Size,
     frames: u32,
     operations: &[Operation],
     limits: &Limits,
-) -> Result<()> {
-    let mut size = (probe.width, probe.height);
+) -> Result<Vec<Size>> {
+    let mut sizes = Vec::with_capacity(operations.len());
     for operation in operations {
         size = steps::size_after(operation, size)?;
         within(limits, size, frames).map_err(|problem| {
             Error::new(Code::ImageTooLarge, format!("{} would make {problem}", operation.name()))
         })?;
+        sizes.push(size);
     }
-    Ok(())
+    Ok(sizes)
+}
+
+/// Whether a picture stays in sixteen bits a channel on its way: where it has them and the result holds them.
+pub(super) fn keeps_sixteen(probe: &Probe, output: Format) -> bool {
+    probe.depth > 8 && matches!(output, Format::Png | Format::Tiff)
 }
 
 /// Whether `frames` pictures of `size` are within the limits; else how they are not.
-pub(super) fn within(limits: &Limits, size: (u32, u32), frames: u32) -> Result<(), String> {
+pub(super) fn within(limits: &Limits, size: Size, frames: u32) -> Result<(), String> {
     let (width, height) = size;
     let pixels = u64::from(width) * u64::from(height);
     let picture = format!("{width} × {height} pixels");

@@ -7,13 +7,17 @@
     clippy::cast_possible_truncation
 )]
 
+mod codecs;
+mod formats;
+mod metadata;
+
 use std::time::Instant;
 
 use image::{AnimationDecoder, ImageFormat, Rgba, RgbaImage, codecs::gif::GifDecoder};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Control, Failure, Output, samples, transform};
+use super::{Control, Failure, Output, Overlays, samples};
 use crate::domain::{
     error::{Code, Error},
     format::Format,
@@ -24,6 +28,16 @@ use crate::domain::{
 
 fn spec(value: Value) -> Spec {
     Spec::parse(&value).unwrap()
+}
+
+/// Without anything to lay over it.
+fn transform(
+    input: &[u8],
+    spec: &Spec,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Output, Failure> {
+    super::transform(input, &Overlays::default(), spec, limits, control)
 }
 
 fn attempt(input: &[u8], value: Value) -> Result<Output, Failure> {

@@ -166,9 +166,9 @@ fn uploads() -> Vec<Case> {
         case("text named .jpg", JPEG, b"this is no picture".to_vec(), NO_PICTURE),
         case("text named .jpg in a form", FORM, form_of(b"this is no picture"), NO_PICTURE),
         case(
-            "SVG",
+            "a page with a drawing",
             "image/svg+xml",
-            b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec(),
+            b"<html><svg xmlns='http://www.w3.org/2000/svg'/></html>".to_vec(),
             NO_PICTURE,
         ),
         case("an empty file in a form", FORM, form_of(b""), NO_PICTURE),

@@ -87,6 +87,9 @@ async fn an_upload_by_form_is_described_as_the_contract_says() {
         "focus": null,
         "thumbhash": null,
         "dominant_color": null,
+        "palette": null,
+        "phash": null,
+        "exif": null,
         "created_at": image["created_at"],
         "original_url": format!("{IMAGES}/{id}/content"),
         "variants": image["variants"],
@@ -440,4 +443,43 @@ async fn a_truncated_picture_is_taken_in_or_refused_but_never_patched_up() {
     problem(request.send().await, 422, "image_corrupt").await;
     // What was uploaded is given back to the last byte.
     assert_eq!(ada.bytes(&text(&image, "original_url")).await, truncated());
+}
+
+#[tokio::test]
+async fn a_picture_is_looked_at_in_the_background() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    let image = ada.upload(ROCKET).await;
+    let path = format!("/api/v1/images/{image}");
+    let seen = eventually(async || {
+        let image = ada.get(&path).await;
+        (!image["thumbhash"].is_null()).then_some(image)
+    })
+    .await;
+    let palette = seen["palette"].as_array().unwrap();
+    assert!((2..=6).contains(&palette.len()), "{palette:?}");
+    assert_eq!(seen["dominant_color"], palette[0]);
+    assert_eq!(seen["phash"].as_str().unwrap().len(), 16);
+    // It is nobody's job: nobody asked for it.
+    assert_eq!(ada.get("/api/v1/jobs").await["jobs"], json!([]));
+    // In a list too.
+    assert_eq!(ada.get("/api/v1/images").await["images"][0]["phash"], seen["phash"]);
+}
+
+#[tokio::test]
+async fn a_picture_that_can_not_be_read_is_left_alone() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    let request = ada.request(Method::POST, "/api/v1/images").header("content-type", "image/jpeg");
+    let broken = truncated();
+    let broken = text(&expect(request.body(broken).send().await, StatusCode::CREATED).await, "id");
+    // The next one is described: the broken one holds up nothing.
+    let whole = ada.upload(ROCKET).await;
+    eventually(async || {
+        let image = ada.get(&format!("/api/v1/images/{whole}")).await;
+        (!image["phash"].is_null()).then_some(())
+    })
+    .await;
+    let image = ada.get(&format!("/api/v1/images/{broken}")).await;
+    assert_eq!((&image["thumbhash"], &image["palette"]), (&json!(null), &json!(null)));
 }

@@ -15,3 +15,4 @@ mod pictures;
 mod sandbox;
 mod supervision;
 mod transforms;
+mod watermarks;

@@ -134,6 +134,8 @@ async fn auto_takes_what_the_client_says_it_can_show() {
     let ada = sandbox.register("ada").await;
     let (photograph, clear) = (ada.upload(ROCKET).await, upload(&ada, transparent(8, 8)).await);
     for (image, accept, expected) in [
+        (&photograph, "image/avif,image/webp,*/*", "image/avif"),
+        (&photograph, "image/avif;q=0,image/webp,*/*", "image/webp"),
         (&photograph, "image/webp,*/*", "image/webp"),
         (&photograph, "*/*", "image/jpeg"),
         (&photograph, "image/webp;q=0,image/*", "image/jpeg"),

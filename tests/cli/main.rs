@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod config;
+mod docs;
 mod process;
 mod serve;
 mod transform;
+mod version;

@@ -2,7 +2,7 @@
 //! what a test says.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::mpsc,
@@ -55,6 +55,19 @@ impl Shell {
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Run {
         self.begin(arguments).end()
+    }
+
+    /// Runs the program with `input` on its standard input: the exit code, the bytes on its standard output, and what it
+    /// said on its standard error.
+    pub fn pipe(&self, arguments: &[&str], input: &[u8]) -> (i32, Vec<u8>, String) {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        // One that doesn't read to the end is no fault here.
+        std::thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().expect("an exit code"), output.stdout, said)
     }
 
     /// Runs the program until it serves.

@@ -6,7 +6,7 @@ use darkroom::{
         error::Code,
         format::Format,
         ids::{DeletionId, ImageId, UserId},
-        image::{Focus, Image, ImagePatch},
+        image::{Facts, Focus, Image, ImagePatch},
     },
 };
 
@@ -32,8 +32,11 @@ pub async fn an_image_is_kept_as_it_is(sandbox: &Sandbox) {
         public: true,
         tags: labels(&["z", "a", "ü"]),
         focus: Some(Focus { x: 0.1, y: 1.0 / 3.0 }),
-        thumbhash: Some("hash".to_owned()),
-        dominant_color: Some("#00ff00".to_owned()),
+        facts: Facts {
+            thumbhash: Some("hash".to_owned()),
+            dominant_color: Some("#00ff00".to_owned()),
+            ..Facts::default()
+        },
         ..image(user.id)
     };
     let full = insert(sandbox, full).await;

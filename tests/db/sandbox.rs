@@ -20,7 +20,7 @@ use darkroom::{
         error::{Code, Result},
         format::Format,
         ids::{FamilyId, ImageId, JobId, TokenId, UserId, VariantId},
-        image::Image,
+        image::{Facts, Image},
         job::{Job, JobKind, JobStatus, MAX_ATTEMPTS},
         user::{RefreshToken, User},
         variant::{Made, Variant, VariantStatus},
@@ -350,8 +350,7 @@ pub fn image(user_id: UserId) -> Image {
         public: false,
         tags: Vec::new(),
         focus: None,
-        thumbhash: None,
-        dominant_color: None,
+        facts: Facts::default(),
         object_key: format!("images/{id}"),
         created_at: now(),
     }

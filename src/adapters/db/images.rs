@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use crate::domain::{
     error::Error,
     format::Format,
     ids::{DeletionId, ImageId, UserId},
-    image::{Deletion, Focus, Image, ImagePatch},
+    image::{Deletion, Facts, Focus, Image, ImagePatch},
     job::Job,
     variant::Variant,
 };
@@ -29,6 +30,7 @@ macro_rules! columns {
         "images.id, images.user_id, images.filename, images.format, images.size, images.width,
          images.height, images.frames, images.has_alpha, images.sha256, images.public,
          images.focus_x, images.focus_y, images.thumbhash, images.dominant_color,
+         images.palette, images.phash, images.exif,
          images.object_key, images.created_at"
     };
 }
@@ -50,6 +52,9 @@ struct ImageRow {
     focus_y: Option<f64>,
     thumbhash: Option<String>,
     dominant_color: Option<String>,
+    palette: Option<String>,
+    phash: Option<String>,
+    exif: Option<String>,
     object_key: String,
     created_at: DateTime<Utc>,
 }
@@ -70,12 +75,22 @@ impl ImageRow {
             public: self.public,
             tags,
             focus: self.focus_x.zip(self.focus_y).map(|(x, y)| Focus { x, y }),
-            thumbhash: self.thumbhash,
-            dominant_color: self.dominant_color,
+            facts: Facts {
+                thumbhash: self.thumbhash,
+                dominant_color: self.dominant_color,
+                palette: read(self.palette.as_deref())?,
+                phash: self.phash,
+                exif: read(self.exif.as_deref())?,
+            },
             object_key: self.object_key,
             created_at: self.created_at,
         })
     }
+}
+
+/// What is kept as JSON in a text.
+fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, Stop> {
+    text.map(serde_json::from_str).transpose().map_err(Stop::corrupt)
 }
 
 /// Gives each row its labels, by one query for all of them.
@@ -153,8 +168,8 @@ impl Transaction for InsertImage {
                 image.public,
                 image.focus.map(|focus| focus.x),
                 image.focus.map(|focus| focus.y),
-                image.thumbhash.clone(),
-                image.dominant_color.clone(),
+                image.facts.thumbhash.clone(),
+                image.facts.dominant_color.clone(),
                 &image.object_key,
                 image.created_at
             ],

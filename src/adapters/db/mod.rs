@@ -22,6 +22,7 @@ use crate::{
 
 pub mod deletions;
 mod error;
+pub mod facts;
 pub mod idempotency;
 pub mod images;
 pub mod jobs;

@@ -3,7 +3,10 @@
 use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Crop, Filter, Fit, FormatChoice, Gravity, Length, Operation, Resize, Spec};
+use super::{
+    Auto, Border, Crop, Extent, Filter, Fit, Font, FormatChoice, Gravity, Keep, Length, Mark,
+    Operation, Profile, Quality, Resize, Round, Spec, Trim, Watermark,
+};
 use crate::domain::color::Color;
 
 impl Spec {
@@ -26,8 +29,21 @@ impl Spec {
             Some(FormatChoice::Auto) => put(&mut fields, "format", "auto"),
             None => {}
         }
-        if let Some(quality) = self.quality {
-            put(&mut fields, "quality", quality);
+        match self.quality {
+            Some(Quality::Fixed(quality)) => put(&mut fields, "quality", quality),
+            Some(Quality::Auto(auto)) => put(&mut fields, "quality", name_of(Auto::NAMES, auto)),
+            None => {}
+        }
+        if let Some(bytes) = self.max_bytes {
+            put(&mut fields, "max_bytes", bytes);
+        }
+        if self.profile != Profile::Best {
+            put(&mut fields, "profile", name_of(Profile::NAMES, self.profile));
+        }
+        match self.keep {
+            Keep::NOTHING => {}
+            Keep::UNSTRIPPED => put(&mut fields, "strip", false),
+            keep => put(&mut fields, "strip", json!({"keep": keep.names()})),
         }
         if self.background != Color::WHITE {
             put(&mut fields, "background", self.background.to_string());
@@ -58,6 +74,11 @@ impl Spec {
                 Operation::Flip => put(fields, "flip", true),
                 Operation::Mirror => put(fields, "mirror", true),
                 Operation::Filter(filter) => put(&mut filters, filter.name(), strength(filter)),
+                Operation::Trim(trim) => put(fields, "trim", write_trim(*trim)),
+                Operation::Round(Round::Max) => put(fields, "round", "max"),
+                Operation::Round(Round::Radius(radius)) => put(fields, "round", *radius),
+                Operation::Watermark(mark) => put(fields, "watermark", write_watermark(mark)),
+                Operation::Border(border) => put(fields, "border", write_border(*border)),
             }
         }
         if !filters.is_empty() {
@@ -78,8 +99,7 @@ impl Spec {
             put(&mut fields, "aspect", number(aspect));
         }
         if resize.fit != Fit::Cover {
-            let name = Fit::NAMES.iter().find(|(_, fit)| *fit == resize.fit);
-            put(&mut fields, "fit", name.map(|(name, _)| *name));
+            put(&mut fields, "fit", name_of(Fit::NAMES, resize.fit));
         }
         put_gravity(&mut fields, resize.gravity);
         // Padding that says nothing is made of the spec's own background.
@@ -102,7 +122,8 @@ fn follows(first: &Operation, second: &Operation) -> bool {
 
 /// Whether two neighbours share one entry of `operations`: filters do, where their own order allows it.
 fn same_step(first: &Operation, second: &Operation) -> bool {
-    matches!(first, Operation::Filter(_)) && follows(first, second)
+    matches!((first, second), (Operation::Filter(_), Operation::Filter(_)))
+        && follows(first, second)
 }
 
 fn write_crop(crop: &Crop) -> Value {
@@ -120,17 +141,73 @@ fn write_crop(crop: &Crop) -> Value {
     }
 }
 
+fn write_trim(trim: Trim) -> Value {
+    if trim == Trim::DEFAULT { Value::Bool(true) } else { json!({"threshold": trim.threshold}) }
+}
+
+fn write_border(border: Border) -> Value {
+    let mut fields = Map::new();
+    put(&mut fields, "width", border.width);
+    put_color(&mut fields, border.color);
+    Value::Object(fields)
+}
+
+fn write_watermark(watermark: &Watermark) -> Value {
+    let mut fields = Map::new();
+    match &watermark.mark {
+        Mark::Image(id) => put(&mut fields, "image_id", id.to_string()),
+        Mark::Text { text, font, color } => {
+            put(&mut fields, "text", text.as_str());
+            put_color(&mut fields, *color);
+            if *font != Font::default() {
+                put(&mut fields, "font", name_of(Font::NAMES, *font));
+            }
+        }
+    }
+    match watermark.extent {
+        Extent::Natural => {}
+        Extent::Size(size) => put(&mut fields, "size", number(size)),
+        Extent::Scale(scale) => put(&mut fields, "scale", number(scale)),
+    }
+    if watermark.opacity != 1.0 {
+        put(&mut fields, "opacity", number(watermark.opacity));
+    }
+    put_gravity(&mut fields, Gravity::Point(watermark.gravity));
+    let shifts = [("x", watermark.x), ("y", watermark.y), ("rotate", watermark.rotate.into())];
+    for (name, value) in shifts {
+        if value != 0 {
+            put(&mut fields, name, value);
+        }
+    }
+    if watermark.tile {
+        put(&mut fields, "tile", true);
+    }
+    Value::Object(fields)
+}
+
+/// The first name that `names` has for `value`.
+fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> Option<&'static str> {
+    names.iter().find(|(_, named)| *named == value).map(|(name, _)| *name)
+}
+
 fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
     fields.insert(name.to_owned(), value.into());
+}
+
+/// The colour of letters and frames.
+fn put_color(fields: &mut Map<String, Value>, color: Color) {
+    if color != Color::BLACK {
+        put(fields, "color", color.to_string());
+    }
 }
 
 fn put_gravity(fields: &mut Map<String, Value>, gravity: Gravity) {
     if gravity == Gravity::CENTER {
         return;
     }
-    let value = match Gravity::NAMES.iter().find(|(_, point)| *point == gravity) {
-        Some((name, _)) => json!(name),
-        None => json!({"x": number(gravity.x), "y": number(gravity.y)}),
+    let value = match (name_of(Gravity::NAMES, gravity), gravity) {
+        (None, Gravity::Point(point)) => json!({"x": number(point.x), "y": number(point.y)}),
+        (name, _) => json!(name),
     };
     put(fields, "gravity", value);
 }
@@ -145,7 +222,10 @@ fn strength(filter: &Filter) -> Value {
         | Filter::Contrast(value)
         | Filter::Saturation(value)
         | Filter::Hue(value)
-        | Filter::Gamma(value) => number(value),
+        | Filter::Gamma(value)
+        | Filter::Vignette(value) => number(value),
+        Filter::Pixelate(block) => Value::from(block),
+        Filter::Tint(color) | Filter::Colorize(color) => Value::from(color.to_string()),
     }
 }
 

@@ -1,18 +1,28 @@
 //! What a transformation is: the spec, its canonical form and its hash.
 //!
-//! A [`Spec`] is read once, at the edge, by [`Spec::parse`], which reports every fault at once. What comes out is in normal
+//! A [`Spec`] is read once, at the edge, by [`Spec::parse_with`], which reports every fault at once. What comes out is in normal
 //! form: what has no effect is gone, and what can be said in two ways is said in one. The engine runs
 //! [`Spec::operations`] in their order and interprets nothing.
 
 mod canonical;
+mod focus;
 mod normal;
 mod operation;
+mod output;
 mod parse;
 mod schema;
+mod url;
 
-pub use operation::{Crop, Filter, Fit, Gravity, Length, Operation, Resize};
+pub use operation::{
+    Border, Crop, Extent, Filter, Fit, Font, Gravity, Length, Mark, Operation, Point, Resize,
+    Round, Trim, Watermark,
+};
+pub use output::{Auto, FormatChoice, Keep, Profile, Quality};
+pub use url::url_reference_markdown;
 
-use super::{color::Color, format::Format};
+use serde_json::Value;
+
+use super::{color::Color, format::Format, ids::ImageId, image::Focus};
 
 /// What to make of a picture, in normal form.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,11 +31,17 @@ pub struct Spec {
     pub operations: Vec<Operation>,
     /// The format of the result; `None` is the source's, or PNG where that can't be written.
     pub format: Option<FormatChoice>,
-    /// 1 to 100; `None` is the format's default.
-    pub quality: Option<u8>,
+    /// `None` is the format's default.
+    pub quality: Option<Quality>,
+    /// The most bytes that the result may have: the best quality that fits is taken.
+    pub max_bytes: Option<u64>,
+    /// What is dear: how the picture looks, or how long it takes.
+    pub profile: Profile,
+    /// What of the source's metadata stays.
+    pub keep: Keep,
     /// What fills the corners of a turned picture, and lies beneath one whose format has no transparency.
     pub background: Color,
-    /// WebP only: every pixel exactly as it is.
+    /// WebP and AVIF only: every pixel exactly as it is.
     pub lossless: bool,
     /// JPEG only: coarse first, then finer.
     pub progressive: bool,
@@ -37,6 +53,9 @@ impl Default for Spec {
             operations: Vec::new(),
             format: None,
             quality: None,
+            max_bytes: None,
+            profile: Profile::Best,
+            keep: Keep::NOTHING,
             background: Color::WHITE,
             lossless: false,
             progressive: false,
@@ -44,22 +63,15 @@ impl Default for Spec {
     }
 }
 
-/// The format a spec asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FormatChoice {
-    /// This one.
-    Fixed(Format),
-    /// The best that the receiver takes.
-    Auto,
-}
-
 /// What a spec's defaults depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Source {
     /// What the bytes are.
     pub format: Format,
     /// Whether any pixel may be transparent.
     pub has_alpha: bool,
+    /// The point that matters, where the picture's owner has named one.
+    pub focus: Option<Focus>,
 }
 
 impl Spec {
@@ -74,12 +86,36 @@ impl Spec {
     }
 
     /// The quality to encode `format` with.
-    pub fn quality(&self, format: Format) -> u8 {
-        self.quality.or(default_quality(format)).unwrap_or(100)
+    pub fn quality(&self, format: Format) -> Quality {
+        self.quality.or(default_quality(format).map(Quality::Fixed)).unwrap_or(Quality::Fixed(100))
     }
 
-    /// The spec for this source and this receiver: `auto` becomes a format, and what is the default for the source is
-    /// dropped. `accept` is the request's `Accept` header, `None` outside HTTP.
+    /// Every picture that a spec, as it is written, lays over another, and where it names it.
+    pub fn overlays_named(written: &Value) -> Vec<(String, ImageId)> {
+        let named = |operation: &Value, pointer: String| {
+            let id = operation.pointer("/watermark/image_id")?.as_str()?.parse().ok()?;
+            Some((format!("{pointer}/watermark/image_id"), id))
+        };
+        let listed = written.get("operations").and_then(Value::as_array).into_iter().flatten();
+        let listed = listed
+            .enumerate()
+            .filter_map(|(index, operation)| named(operation, format!("/operations/{index}")));
+        named(written, String::new()).into_iter().chain(listed).collect()
+    }
+
+    /// The pictures that are laid over this one.
+    pub fn overlays(&self) -> impl Iterator<Item = ImageId> {
+        self.operations.iter().filter_map(|operation| match operation {
+            Operation::Watermark(watermark) => match watermark.mark {
+                Mark::Image(id) => Some(id),
+                Mark::Text { .. } => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// The spec for this source and this receiver: `auto` becomes a format, a smart gravity the owner's point, and what is
+    /// the default for the source is dropped. `accept` is the request's `Accept` header, `None` outside HTTP.
     pub fn resolved(&self, source: Source, accept: Option<&str>) -> Self {
         let mut spec = self.clone();
         let output = match self.format {
@@ -87,6 +123,9 @@ impl Spec {
             _ => self.output(source),
         };
         spec.format = Some(FormatChoice::Fixed(output));
+        if let Some(focus) = source.focus {
+            spec.follow(focus);
+        }
         spec.normalise();
         if output == Format::Jpeg && !self.may_have_alpha(source) && !self.turns_freely() {
             spec.background = Color::WHITE;
@@ -98,8 +137,10 @@ impl Spec {
     }
 
     fn choose(&self, source: Source, accept: Option<&str>) -> Format {
-        if accept.is_some_and(|accept| names(accept, Format::Webp.mime_type())) {
-            Format::Webp
+        let wanted =
+            |format: &Format| accept.is_some_and(|accept| names(accept, format.mime_type()));
+        if let Some(format) = [Format::Avif, Format::Webp].into_iter().find(wanted) {
+            format
         } else if self.may_have_alpha(source) {
             Format::Png
         } else {
@@ -111,8 +152,11 @@ impl Spec {
     pub fn may_have_alpha(&self, source: Source) -> bool {
         source.has_alpha
             || (self.turns_freely() && !self.background.is_opaque())
-            || self.operations.iter().any(|operation| {
-                matches!(operation, Operation::Resize(resize) if resize.pads() && !resize.background.is_opaque())
+            || self.operations.iter().any(|operation| match operation {
+                Operation::Resize(resize) => resize.pads() && !resize.background.is_opaque(),
+                Operation::Border(border) => !border.color.is_opaque(),
+                Operation::Round(_) => true,
+                _ => false,
             })
     }
 
@@ -128,6 +172,7 @@ impl Spec {
 pub const fn default_quality(format: Format) -> Option<u8> {
     match format {
         Format::Jpeg | Format::Webp => Some(80),
+        Format::Avif => Some(60),
         _ => None,
     }
 }

@@ -1,6 +1,8 @@
 //! The normal form: what has no effect is gone, what can be said in two ways is said in one.
 
-use super::{Fit, FormatChoice, Gravity, Length, Operation, Resize, Spec, default_quality};
+use super::{
+    Fit, FormatChoice, Gravity, Keep, Length, Operation, Quality, Resize, Spec, default_quality,
+};
 use crate::domain::{color::Color, format::Format};
 
 impl Spec {
@@ -12,6 +14,8 @@ impl Spec {
             }
         }
         self.operations = straighten(&self.operations);
+        // The copyright fields are a part of EXIF.
+        self.keep.copyright &= !self.keep.exif;
         if let Some(FormatChoice::Fixed(format)) = self.format {
             self.drop_idle_output(format);
         }
@@ -19,13 +23,14 @@ impl Spec {
 
     /// Drops what means nothing to `format`.
     fn drop_idle_output(&mut self, format: Format) {
-        self.lossless &= format == Format::Webp;
+        self.lossless &= matches!(format, Format::Webp | Format::Avif);
         self.progressive &= format == Format::Jpeg;
-        if self.lossless
-            || self.quality == default_quality(format)
-            || default_quality(format).is_none()
-        {
+        let default = default_quality(format).map(Quality::Fixed);
+        if self.lossless || self.quality == default || default.is_none() {
             self.quality = None;
+        }
+        if !format.holds_metadata() {
+            self.keep = Keep::NOTHING;
         }
         if format.has_alpha() && !self.turns_freely() {
             self.background = Color::WHITE;
@@ -44,7 +49,9 @@ impl Resize {
         if !self.has_box() {
             self.fit = Fit::Cover;
         }
-        if !self.cuts() && !self.pads() {
+        // Where nothing is cut off there is nothing to look for.
+        let smart_padding = self.pads() && self.gravity == Gravity::Smart;
+        if smart_padding || (!self.cuts() && !self.pads()) {
             self.gravity = Gravity::CENTER;
         }
         if !self.pads() {
@@ -79,14 +86,15 @@ fn straighten(operations: &[Operation]) -> Vec<Operation> {
     let mut result = Vec::with_capacity(operations.len());
     let mut turn = Turn::default();
     for operation in operations {
-        match *operation {
-            Operation::Rotate(degrees) if degrees % 90 == 0 => turn.rotate(degrees),
+        match operation {
+            Operation::Rotate(degrees) if degrees % 90 == 0 => turn.rotate(*degrees),
             Operation::Flip => turn.flip(),
             Operation::Mirror => turn.mirror(),
             Operation::Filter(filter) if filter.is_idle() => {}
+            Operation::Watermark(watermark) if watermark.is_idle() => {}
             other => {
                 result.extend(std::mem::take(&mut turn).operations());
-                result.push(other);
+                result.push(other.clone());
             }
         }
     }

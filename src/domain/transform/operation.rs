@@ -1,10 +1,12 @@
 //! What can be done to the pixels.
 
-use crate::domain::color::Color;
+use crate::domain::{color::Color, ids::ImageId};
 
 /// One thing that is done to the pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
+    /// A uniform border is cut off.
+    Trim(Trim),
     /// Another size.
     Resize(Resize),
     /// A part of the picture.
@@ -17,30 +19,44 @@ pub enum Operation {
     Mirror,
     /// Other colours, or another sharpness.
     Filter(Filter),
+    /// Rounded corners.
+    Round(Round),
+    /// A text or a picture laid over it.
+    Watermark(Box<Watermark>),
+    /// A frame around it.
+    Border(Border),
 }
 
 impl Operation {
     /// Its name in a spec.
     pub const fn name(&self) -> &'static str {
         match self {
+            Operation::Trim(_) => "trim",
             Operation::Resize(_) => "resize",
             Operation::Crop(_) => "crop",
             Operation::Rotate(_) => "rotate",
             Operation::Flip => "flip",
             Operation::Mirror => "mirror",
             Operation::Filter(_) => "filters",
+            Operation::Round(_) => "round",
+            Operation::Watermark(_) => "watermark",
+            Operation::Border(_) => "border",
         }
     }
 
     /// Its place in the order that the object form runs in.
     pub(super) const fn rank(&self) -> u8 {
         match self {
-            Operation::Resize(_) => 0,
-            Operation::Crop(_) => 1,
-            Operation::Rotate(_) => 2,
-            Operation::Flip => 3,
-            Operation::Mirror => 4,
-            Operation::Filter(filter) => 5 + filter.rank(),
+            Operation::Trim(_) => 0,
+            Operation::Resize(_) => 1,
+            Operation::Crop(_) => 2,
+            Operation::Rotate(_) => 3,
+            Operation::Flip => 4,
+            Operation::Mirror => 5,
+            Operation::Filter(filter) => 6 + filter.rank(),
+            Operation::Round(_) => 30,
+            Operation::Watermark(_) => 31,
+            Operation::Border(_) => 32,
         }
     }
 }
@@ -117,9 +133,18 @@ impl Fit {
     ];
 }
 
-/// The point that matters, as fractions of the width and the height.
+/// What of a picture matters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Gravity {
+pub enum Gravity {
+    /// A point, as fractions of the width and the height.
+    Point(Point),
+    /// The most interesting region, which the engine looks for.
+    Smart,
+}
+
+/// A place in a picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
     /// 0 is the left edge, 1 the right.
     pub x: f64,
     /// 0 is the top edge, 1 the bottom.
@@ -128,18 +153,24 @@ pub struct Gravity {
 
 impl Gravity {
     /// The middle: the default.
-    pub const CENTER: Self = Self { x: 0.5, y: 0.5 };
+    pub const CENTER: Self = Self::at(0.5, 0.5);
+
+    /// A point.
+    pub const fn at(x: f64, y: f64) -> Self {
+        Self::Point(Point { x, y })
+    }
 
     pub(super) const NAMES: &[(&'static str, Gravity)] = &[
         ("center", Gravity::CENTER),
-        ("north", Gravity { x: 0.5, y: 0.0 }),
-        ("northeast", Gravity { x: 1.0, y: 0.0 }),
-        ("east", Gravity { x: 1.0, y: 0.5 }),
-        ("southeast", Gravity { x: 1.0, y: 1.0 }),
-        ("south", Gravity { x: 0.5, y: 1.0 }),
-        ("southwest", Gravity { x: 0.0, y: 1.0 }),
-        ("west", Gravity { x: 0.0, y: 0.5 }),
-        ("northwest", Gravity { x: 0.0, y: 0.0 }),
+        ("north", Gravity::at(0.5, 0.0)),
+        ("northeast", Gravity::at(1.0, 0.0)),
+        ("east", Gravity::at(1.0, 0.5)),
+        ("southeast", Gravity::at(1.0, 1.0)),
+        ("south", Gravity::at(0.5, 1.0)),
+        ("southwest", Gravity::at(0.0, 1.0)),
+        ("west", Gravity::at(0.0, 0.5)),
+        ("northwest", Gravity::at(0.0, 0.0)),
+        ("smart", Gravity::Smart),
     ];
 }
 
@@ -191,6 +222,14 @@ pub enum Filter {
     Hue(f64),
     /// Above 1 is lighter, below 1 darker; 0.1 to 10.
     Gamma(f64),
+    /// Blocks of this many pixels a side get one colour each; 2 to 256.
+    Pixelate(u32),
+    /// Darker towards the corners: percent, above 0, at most 100.
+    Vignette(f64),
+    /// Shades of this colour, as light as the picture was; its alpha is how far.
+    Tint(Color),
+    /// This colour laid over what can be seen; its alpha is how thickly.
+    Colorize(Color),
 }
 
 impl Filter {
@@ -207,6 +246,10 @@ impl Filter {
             Filter::Saturation(_) => 7,
             Filter::Hue(_) => 8,
             Filter::Gamma(_) => 9,
+            Filter::Pixelate(_) => 10,
+            Filter::Vignette(_) => 11,
+            Filter::Tint(_) => 12,
+            Filter::Colorize(_) => 13,
         }
     }
 
@@ -223,6 +266,10 @@ impl Filter {
             Filter::Saturation(_) => "saturation",
             Filter::Hue(_) => "hue",
             Filter::Gamma(_) => "gamma",
+            Filter::Pixelate(_) => "pixelate",
+            Filter::Vignette(_) => "vignette",
+            Filter::Tint(_) => "tint",
+            Filter::Colorize(_) => "colorize",
         }
     }
 
@@ -231,13 +278,128 @@ impl Filter {
         match *self {
             Filter::Grayscale | Filter::Invert => false,
             Filter::Gamma(gamma) => gamma == 1.0,
+            Filter::Pixelate(block) => block <= 1,
+            Filter::Tint(color) | Filter::Colorize(color) => color == Color::TRANSPARENT,
             Filter::Sepia(amount)
             | Filter::Blur(amount)
             | Filter::Sharpen(amount)
             | Filter::Brightness(amount)
             | Filter::Contrast(amount)
             | Filter::Saturation(amount)
-            | Filter::Hue(amount) => amount == 0.0,
+            | Filter::Hue(amount)
+            | Filter::Vignette(amount) => amount == 0.0,
         }
     }
+}
+
+/// Cuts off a border that is as uniform as this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trim {
+    /// How much any channel may differ from the colour of the corner, 0 to 255.
+    pub threshold: u8,
+}
+
+impl Trim {
+    /// What a border may differ by when nothing is said: enough for JPEG's noise.
+    pub const DEFAULT: Self = Self { threshold: 10 };
+}
+
+/// How round the corners are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// A quarter of a circle of this radius at each corner, in pixels, above 0; at most half of the shorter side counts.
+    Radius(u32),
+    /// An ellipse that touches all four sides.
+    Max,
+}
+
+/// A frame around the picture, which grows by it. Right after [`Operation::Round`], with nothing between but watermarks, it
+/// follows the rounded outline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Border {
+    /// Pixels on every side, 1 to 1000.
+    pub width: u32,
+    /// Its colour.
+    pub color: Color,
+}
+
+/// A text or a picture laid over the picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watermark {
+    /// What is laid over it.
+    pub mark: Mark,
+    /// How wide it is.
+    pub extent: Extent,
+    /// 1 hides what is beneath, 0 would show nothing of the mark; above 0, at most 1.
+    pub opacity: f64,
+    /// Where it is put: the mark's own point of the same fractions lies there.
+    pub gravity: Point,
+    /// Pixels that it is moved inwards from the left or right edge that gravity names; to the right where it names none.
+    pub x: i32,
+    /// Pixels that it is moved inwards from the top or bottom edge that gravity names; downwards where it names none.
+    pub y: i32,
+    /// Degrees clockwise, 0 to 359, around its own middle.
+    pub rotate: u16,
+    /// Whether it is repeated over the whole picture.
+    pub tile: bool,
+}
+
+impl Watermark {
+    /// Whether nothing of it can be seen.
+    pub(super) fn is_idle(&self) -> bool {
+        let invisible = match &self.mark {
+            Mark::Text { text, color, .. } => {
+                // Of what Unicode calls white space, some has a shape.
+                *color == Color::TRANSPARENT || text.chars().all(|c| matches!(c, ' ' | '\n'))
+            }
+            Mark::Image(_) => false,
+        };
+        invisible || self.opacity == 0.0
+    }
+}
+
+/// What a watermark shows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mark {
+    /// Words.
+    Text {
+        /// What is written; `\n` begins a new line.
+        text: String,
+        /// In which letters.
+        font: Font,
+        /// Their colour.
+        color: Color,
+    },
+    /// Another picture of the same account, put upright, its first frame.
+    Image(ImageId),
+}
+
+/// The cut of the letters, of the family that comes with the engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Font {
+    /// Heavier.
+    pub bold: bool,
+    /// Slanted.
+    pub italic: bool,
+}
+
+impl Font {
+    /// Every cut with its name in a spec.
+    pub(super) const NAMES: &[(&'static str, Font)] = &[
+        ("sans", Font { bold: false, italic: false }),
+        ("sans bold", Font { bold: true, italic: false }),
+        ("sans italic", Font { bold: false, italic: true }),
+        ("sans bold italic", Font { bold: true, italic: true }),
+    ];
+}
+
+/// How large a watermark is; the other side follows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Extent {
+    /// As large as it comes: a picture in its own pixels, a text at the default size. Always made to fit into the picture.
+    Natural,
+    /// A picture: pixels across. A text: the size of its letters in pixels.
+    Size(f64),
+    /// This part of the picture's width; above 0, at most 1.
+    Scale(f64),
 }

@@ -4,7 +4,7 @@ const API = '/api/v1';
 const PAGE = 20;
 const THUMBNAIL = { resize: { width: 160, height: 160 }, format: 'webp', quality: 70 };
 const PREVIEW = { resize: { width: 1600, height: 1600, fit: 'inside', enlarge: false }, format: 'webp' };
-const BROWSERS_SHOW = /^image\/(jpeg|png|webp|gif|bmp|x-icon)$/;
+const BROWSERS_SHOW = /^image\/(jpeg|png|webp|avif|gif|bmp|x-icon)$/;
 const PRESETS = {
   'Square 400': { resize: { width: 400, height: 400, fit: 'cover' } },
   'Web 1200 webp': { resize: { width: 1200, fit: 'inside', enlarge: false }, format: 'webp', quality: 80 },

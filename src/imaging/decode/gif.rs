@@ -11,7 +11,7 @@ use crate::{
     domain::{format::Format, limits::Limits},
     imaging::{
         control::{Control, Failure},
-        picture::{Frame, Picture},
+        picture::{Frame, Picture, Pixels},
     },
 };
 
@@ -46,7 +46,7 @@ pub(super) fn decode(
         let delay = u32::from(frame.delay) * 10;
         let pixels = canvas.show(&patch, true, disposal);
         has_alpha |= pixels.pixels().any(|pixel| pixel.0[3] < 255);
-        shown.push(Frame { pixels, delay });
+        shown.push(Frame { pixels: Pixels::Eight(pixels), delay });
     }
     // The file says how often it is repeated after the first time.
     let plays = match decoder.repeat() {

@@ -5,14 +5,18 @@ use std::io::Read;
 
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
-use super::{broken, corrupt, expand, picture_of};
+use super::{Wanted, broken, corrupt, expand, picture_of, settle};
 use crate::{
     domain::{
         error::{Error, Result},
         format::Format,
         limits::Limits,
     },
-    imaging::{color, picture::Picture, probe::adobe_transform},
+    imaging::{
+        color,
+        picture::{Picture, Pixels},
+        probe::adobe_transform,
+    },
 };
 
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
@@ -25,7 +29,7 @@ const PADDING: usize = 1024;
 /// Adobe's marker says that the inks are coded as luma, chroma and black.
 const YCCK: u8 = 2;
 
-pub(super) fn decode(input: &[u8], limits: &Limits) -> Result<Picture> {
+pub(super) fn decode(input: &[u8], wanted: Wanted, limits: &Limits) -> Result<Picture> {
     let damaged = |cause: jpeg_decoder::Error| broken(Format::Jpeg, cause);
     let (end, scans) = end_of_scans(input).ok_or_else(|| corrupt("the JPEG ends too early"))?;
     if scans > MAX_SCANS {
@@ -46,22 +50,17 @@ pub(super) fn decode(input: &[u8], limits: &Limits) -> Result<Picture> {
     }
     let pixels = decoder.decode().map_err(damaged)?;
     let icc = decoder.icc_profile();
-    let pixels = match info.pixel_format {
+    let mut pixels = match info.pixel_format {
         PixelFormat::CMYK32 => from_inks(pixels, adobe_transform(input), icc.as_deref()),
-        PixelFormat::RGB24 => in_srgb(expand(&pixels, |[r, g, b]| [r, g, b, 255]), icc.as_deref()),
-        PixelFormat::L8 => {
-            in_srgb(expand(&pixels, |[grey]| [grey, grey, grey, 255]), icc.as_deref())
-        }
+        PixelFormat::RGB24 => expand(&pixels, |[r, g, b]| [r, g, b, 255]),
+        PixelFormat::L8 => expand(&pixels, |[grey]| [grey, grey, grey, 255]),
         PixelFormat::L16 => return Err(corrupt("the JPEG is not of eight bits a channel")),
     };
-    Ok(Picture::still(picture_of(info.width.into(), info.height.into(), pixels)?, false))
-}
-
-fn in_srgb(mut pixels: Vec<u8>, icc: Option<&[u8]>) -> Vec<u8> {
-    if let Some(icc) = icc {
-        color::to_srgb(&mut pixels, icc);
-    }
-    pixels
+    // Inks were brought into sRGB by their profile already.
+    let icc = icc.filter(|_| info.pixel_format != PixelFormat::CMYK32);
+    let icc = settle(&mut pixels, icc.as_deref(), wanted);
+    let pixels = picture_of(info.width.into(), info.height.into(), pixels)?;
+    Ok(Picture { icc, ..Picture::still(Pixels::Eight(pixels), false) })
 }
 
 /// Four channels, inverted by the decoder, as colours.

@@ -1,19 +1,22 @@
 //! Bytes to pixels in sRGB. Every decoder refuses a file that ends too early or fails its checksums: nothing is filled in.
 
+mod avif;
 mod canvas;
 mod gif;
 mod jpeg;
+mod jxl;
 mod other;
 mod png;
 mod webp;
 
-use image::RgbaImage;
-
 pub(super) use self::other::foreign;
 use super::{
+    color,
     control::{Control, Failure},
-    picture::Picture,
+    picture::{Picture, Pixels, Raster},
     probe::Probe,
+    sample::Sample,
+    svg,
 };
 use crate::domain::{
     error::{Code, Error},
@@ -21,20 +24,42 @@ use crate::domain::{
     limits::Limits,
 };
 
-/// Decodes the first `frames` frames of a picture that was probed, and so is within the limits.
+/// What of a file is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// So many frames, from the first on.
+    pub frames: u32,
+    /// Sixteen bits a channel, where the file has them.
+    pub sixteen: bool,
+    /// Colours as they are, with the profile that says what they mean.
+    pub icc: bool,
+}
+
+impl Wanted {
+    /// The first frame as it is seen.
+    pub(super) const FIRST: Self = Self { frames: 1, sixteen: false, icc: false };
+}
+
+/// Decodes what is wanted of a picture that was probed, and so is within the limits.
 pub(super) fn decode(
     input: &[u8],
     probe: &Probe,
-    frames: u32,
+    wanted: Wanted,
     limits: &Limits,
     control: &Control,
 ) -> Result<Picture, Failure> {
     let picture = match probe.format {
-        Format::Jpeg => jpeg::decode(input, limits)?,
-        Format::Png => png::decode(input, frames, control)?,
-        Format::Gif => gif::decode(input, frames, limits, control)?,
-        Format::Webp => webp::decode(input, frames, limits, control)?,
-        format => other::decode(input, format, limits)?,
+        Format::Jpeg => jpeg::decode(input, wanted, limits)?,
+        Format::Png => png::decode(input, wanted, control)?,
+        Format::Gif => gif::decode(input, wanted.frames, limits, control)?,
+        Format::Webp => webp::decode(input, wanted, limits, control)?,
+        Format::Avif => avif::decode(input, wanted, limits)?,
+        Format::Jxl => jxl::decode(input, probe, wanted)?,
+        Format::Svg => {
+            let pixels = picture_of(probe.width, probe.height, svg::draw(input, probe, limits)?)?;
+            Picture::still(Pixels::Eight(pixels), true)
+        }
+        format => other::decode(input, format, wanted, limits)?,
     };
     // The plan was made for the size that the headers gave.
     let (width, height) = picture.size();
@@ -60,15 +85,25 @@ fn corrupt(detail: &str) -> Error {
     Error::new(Code::ImageCorrupt, detail)
 }
 
-/// RGBA bytes as a picture of that size.
-fn picture_of(width: u32, height: u32, bytes: Vec<u8>) -> Result<RgbaImage, Error> {
-    RgbaImage::from_raw(width, height, bytes)
+/// RGBA samples as a picture of that size.
+fn picture_of<S: Sample>(width: u32, height: u32, samples: Vec<S>) -> Result<Raster<S>, Error> {
+    Raster::<S>::from_raw(width, height, samples)
         .ok_or_else(|| corrupt("the pixels are not of the size that the header says"))
 }
 
 /// Pixels of `N` channels as RGBA.
-fn expand<const N: usize>(bytes: &[u8], to_rgba: impl Fn([u8; N]) -> [u8; 4]) -> Vec<u8> {
-    bytes.as_chunks::<N>().0.iter().flat_map(|pixel| to_rgba(*pixel)).collect()
+fn expand<const N: usize, S: Sample>(samples: &[S], to_rgba: impl Fn([S; N]) -> [S; 4]) -> Vec<S> {
+    samples.as_chunks::<N>().0.iter().flat_map(|pixel| to_rgba(*pixel)).collect()
+}
+
+/// Brings pixels into sRGB by the file's profile, unless that is kept: then it is returned.
+fn settle<S: Sample>(pixels: &mut [S], icc: Option<&[u8]>, wanted: Wanted) -> Option<Vec<u8>> {
+    let icc = icc?;
+    if wanted.icc && color::can_be_kept(icc) {
+        return Some(icc.to_vec());
+    }
+    color::to_srgb(pixels, icc);
+    None
 }
 
 /// The most memory that a decoder may use for its own: a picture at the limit in 16 bits a channel, twice.

@@ -2,100 +2,137 @@
 
 use std::io::Cursor;
 
-use png::{BlendOp, ColorType, DecodeOptions, Decoder, DisposeOp, Transformations};
+use png::{
+    BitDepth, BlendOp, ColorType, DecodeOptions, Decoder, DisposeOp, FrameControl, Reader,
+    Transformations,
+};
 
 use super::{
-    broken,
+    Wanted, broken,
     canvas::{Canvas, Disposal, Patch},
-    expand, picture_of,
+    expand, picture_of, settle,
 };
 use crate::{
     domain::{error::Error, format::Format},
     imaging::{
-        color,
         control::{Control, Failure},
-        picture::{Frame, Picture},
+        picture::{Frame, Picture, Pixels, Raster},
+        sample::Sample,
     },
 };
 
 /// The most that profiles and the like may take, unpacked; pixels are not counted, their number is checked before.
 const METADATA: usize = 32 << 20;
 
-pub(super) fn decode(input: &[u8], frames: u32, control: &Control) -> Result<Picture, Failure> {
-    let damaged = |cause: png::DecodingError| broken(Format::Png, cause);
+pub(super) fn decode(input: &[u8], wanted: Wanted, control: &Control) -> Result<Picture, Failure> {
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
     let mut decoder = Decoder::new_with_options(Cursor::new(input), options);
     decoder.set_limits(png::Limits { bytes: METADATA });
     decoder.set_ignore_text_chunk(true);
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(damaged)?;
-    let (color_type, _) = reader.output_color_type();
-    let has_alpha = matches!(color_type, ColorType::GrayscaleAlpha | ColorType::Rgba);
+    let narrow = if wanted.sixteen { Transformations::IDENTITY } else { Transformations::STRIP_16 };
+    decoder.set_transformations(Transformations::EXPAND | narrow);
+    let reader = decoder.read_info().map_err(damaged)?;
+    let size = reader.output_buffer_size().ok_or_else(|| {
+        Error::internal("a PNG within the limits has more bytes than can be addressed")
+    })?;
     let icc = reader.info().icc_profile.as_ref().map(|icc| icc.to_vec());
-    let size = (reader.info().width, reader.info().height);
-    let mut buffer = vec![
-        0;
-        reader.output_buffer_size().ok_or_else(|| {
-            Error::internal("a PNG within the limits has more bytes than can be addressed")
-        })?
-    ];
-    let mut next = |reader: &mut png::Reader<_>| -> Result<_, Failure> {
-        control.check()?;
-        let info = reader.next_frame(&mut buffer).map_err(damaged)?;
-        let bytes = buffer.get(..info.buffer_size()).unwrap_or_default();
-        let mut pixels = to_rgba(bytes, color_type);
-        if let Some(icc) = &icc {
-            color::to_srgb(&mut pixels, icc);
-        }
-        Ok(picture_of(info.width, info.height, pixels)?)
-    };
-
-    let mut first = next(&mut reader)?;
-    let animation = reader.info().animation_control.filter(|_| frames > 1);
-    let Some(animation) = animation else {
-        // What follows the pixels has checksums of its own.
-        reader.finish().map_err(damaged)?;
-        return Ok(Picture::still(first, has_alpha));
-    };
-    let mut control = reader.info().frame_control;
-    if control.is_none() {
-        // The picture for viewers that don't know animations is none of its frames.
-        first = next(&mut reader)?;
-        control = reader.info().frame_control;
+    let (color, depth) = reader.output_color_type();
+    let mut file = File { reader, buffer: vec![0; size], color, icc, wanted, control };
+    let has_alpha = matches!(color, ColorType::GrayscaleAlpha | ColorType::Rgba);
+    if depth == BitDepth::Sixteen {
+        let (raster, icc) = file.next::<u16>()?;
+        file.reader.finish().map_err(damaged)?;
+        return Ok(Picture { icc, ..Picture::still(Pixels::Sixteen(raster), has_alpha) });
     }
-    let mut canvas = Canvas::new(size);
-    let mut shown = Vec::new();
-    let mut pixels = first;
-    for index in 0..animation.num_frames.min(frames) {
-        if index > 0 {
-            pixels = next(&mut reader)?;
-            control = reader.info().frame_control;
+    let (first, icc) = file.next::<u8>()?;
+    let picture = match file.reader.info().animation_control.filter(|_| wanted.frames > 1) {
+        Some(animation) => file.animation(first, animation)?,
+        None => {
+            // What follows the pixels has checksums of its own.
+            file.reader.finish().map_err(damaged)?;
+            Picture::still(Pixels::Eight(first), has_alpha)
         }
-        let Some(frame) = control else { break };
-        let disposal = match frame.dispose_op {
-            DisposeOp::None => Disposal::Keep,
-            DisposeOp::Background => Disposal::Clear,
-            DisposeOp::Previous => Disposal::Restore,
-        };
-        let patch = Patch { left: frame.x_offset, top: frame.y_offset, pixels: &pixels };
-        let pixels = canvas.show(&patch, frame.blend_op == BlendOp::Over, disposal);
-        let per_second = u32::from(if frame.delay_den == 0 { 100 } else { frame.delay_den });
-        shown.push(Frame { pixels, delay: u32::from(frame.delay_num) * 1000 / per_second });
-    }
-    Ok(Picture::animated(shown, animation.num_plays, true)
-        .ok_or_else(|| broken(Format::Png, "an animation without frames"))?)
+    };
+    Ok(Picture { icc, ..picture })
 }
 
-/// Eight-bit pixels as RGBA. Palettes were expanded by the decoder.
-fn to_rgba(bytes: &[u8], color_type: ColorType) -> Vec<u8> {
-    match color_type {
-        ColorType::Grayscale | ColorType::Indexed => {
-            expand(bytes, |[grey]| [grey, grey, grey, 255])
+fn damaged(cause: png::DecodingError) -> Error {
+    broken(Format::Png, cause)
+}
+
+/// A file that is being decoded.
+struct File<'a> {
+    reader: Reader<Cursor<&'a [u8]>>,
+    buffer: Vec<u8>,
+    color: ColorType,
+    icc: Option<Vec<u8>>,
+    wanted: Wanted,
+    control: &'a Control,
+}
+
+impl File<'_> {
+    /// The next picture in it, and the profile that its colours were left in.
+    fn next<S: Sample>(&mut self) -> Result<(Raster<S>, Option<Vec<u8>>), Failure> {
+        self.control.check()?;
+        let info = self.reader.next_frame(&mut self.buffer).map_err(damaged)?;
+        let bytes = self.buffer.get(..info.buffer_size()).unwrap_or_default();
+        let mut samples = to_rgba(&S::from_big_endian(bytes), self.color);
+        let icc = settle(&mut samples, self.icc.as_deref(), self.wanted);
+        Ok((picture_of(info.width, info.height, samples)?, icc))
+    }
+
+    fn animation(
+        &mut self,
+        mut pixels: Raster<u8>,
+        animation: png::AnimationControl,
+    ) -> Result<Picture, Failure> {
+        let size = (self.reader.info().width, self.reader.info().height);
+        let mut control = self.reader.info().frame_control;
+        if control.is_none() {
+            // The picture for viewers that don't know animations is none of its frames.
+            pixels = self.next()?.0;
+            control = self.reader.info().frame_control;
         }
-        ColorType::GrayscaleAlpha => expand(bytes, |[grey, alpha]| [grey, grey, grey, alpha]),
-        ColorType::Rgb => expand(bytes, |[red, green, blue]| [red, green, blue, 255]),
-        ColorType::Rgba => bytes.to_vec(),
+        let mut canvas = Canvas::new(size);
+        let mut shown = Vec::new();
+        for index in 0..animation.num_frames.min(self.wanted.frames) {
+            if index > 0 {
+                pixels = self.next()?.0;
+                control = self.reader.info().frame_control;
+            }
+            let Some(frame) = control else { break };
+            shown.push(show(&mut canvas, &pixels, frame));
+        }
+        Ok(Picture::animated(shown, animation.num_plays, true)
+            .ok_or_else(|| broken(Format::Png, "an animation without frames"))?)
+    }
+}
+
+/// What is seen once `pixels` were laid on the canvas.
+fn show(canvas: &mut Canvas, pixels: &Raster<u8>, frame: FrameControl) -> Frame {
+    let disposal = match frame.dispose_op {
+        DisposeOp::None => Disposal::Keep,
+        DisposeOp::Background => Disposal::Clear,
+        DisposeOp::Previous => Disposal::Restore,
+    };
+    let patch = Patch { left: frame.x_offset, top: frame.y_offset, pixels };
+    let pixels = canvas.show(&patch, frame.blend_op == BlendOp::Over, disposal);
+    let per_second = u32::from(if frame.delay_den == 0 { 100 } else { frame.delay_den });
+    let delay = u32::from(frame.delay_num) * 1000 / per_second;
+    Frame { pixels: Pixels::Eight(pixels), delay }
+}
+
+/// Samples as RGBA. Palettes were expanded by the decoder.
+fn to_rgba<S: Sample>(samples: &[S], color: ColorType) -> Vec<S> {
+    let full = S::max_value();
+    match color {
+        ColorType::Grayscale | ColorType::Indexed => {
+            expand(samples, |[grey]| [grey, grey, grey, full])
+        }
+        ColorType::GrayscaleAlpha => expand(samples, |[grey, alpha]| [grey, grey, grey, alpha]),
+        ColorType::Rgb => expand(samples, |[red, green, blue]| [red, green, blue, full]),
+        ColorType::Rgba => samples.to_vec(),
     }
 }

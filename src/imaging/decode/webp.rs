@@ -6,9 +6,9 @@ use std::io::Cursor;
 use image_webp::WebPDecoder;
 
 use super::{
-    broken,
+    Wanted, broken,
     canvas::{Canvas, Disposal, Patch},
-    corrupt, expand, memory, picture_of,
+    corrupt, expand, memory, picture_of, settle,
 };
 use crate::{
     domain::{
@@ -17,15 +17,14 @@ use crate::{
         limits::Limits,
     },
     imaging::{
-        color,
         control::{Control, Failure},
-        picture::{Frame, Picture},
+        picture::{Frame, Picture, Pixels},
     },
 };
 
 pub(super) fn decode(
     input: &[u8],
-    frames: u32,
+    wanted: Wanted,
     limits: &Limits,
     control: &Control,
 ) -> Result<Picture, Failure> {
@@ -33,12 +32,13 @@ pub(super) fn decode(
     let mut decoder = WebPDecoder::new(Cursor::new(input)).map_err(damaged)?;
     let icc = decoder.icc_profile().map_err(damaged)?;
     if !decoder.is_animated() {
-        return Ok(still(input, icc.as_deref(), limits)?);
+        return Ok(still(input, icc.as_deref(), wanted, limits)?);
     }
     let mut canvas = Canvas::new(decoder.dimensions());
     let mut shown = Vec::new();
     let mut has_alpha = false;
     let mut plays = 1;
+    let mut kept = None;
     for (kind, data) in chunks(input.get(12..).unwrap_or_default()) {
         if &kind == b"ANIM" {
             plays = data
@@ -46,23 +46,26 @@ pub(super) fn decode(
                 .and_then(|bytes| bytes.try_into().ok())
                 .map_or(0, u16::from_le_bytes);
         }
-        if &kind != b"ANMF" || shown.len() >= frames as usize {
+        if &kind != b"ANMF" || shown.len() >= wanted.frames as usize {
             continue;
         }
         control.check()?;
         let stored = Stored::read(data).ok_or_else(|| corrupt("the WebP has a broken frame"))?;
-        let picture = still(&stored.file, icc.as_deref(), limits)?;
-        let patch = Patch { left: stored.left, top: stored.top, pixels: &picture.first.pixels };
+        let picture = still(&stored.file, icc.as_deref(), wanted, limits)?;
+        let patch =
+            Patch { left: stored.left, top: stored.top, pixels: &picture.first.pixels.eight() };
         let pixels = canvas.show(&patch, stored.blend, stored.disposal);
+        kept = picture.icc;
         has_alpha |= pixels.pixels().any(|pixel| pixel.0[3] < 255);
-        shown.push(Frame { pixels, delay: stored.delay });
+        shown.push(Frame { pixels: Pixels::Eight(pixels), delay: stored.delay });
     }
-    Ok(Picture::animated(shown, plays.into(), has_alpha)
-        .ok_or_else(|| broken(Format::Webp, "there is no frame"))?)
+    let animated = Picture::animated(shown, plays.into(), has_alpha)
+        .ok_or_else(|| broken(Format::Webp, "there is no frame"))?;
+    Ok(Picture { icc: kept, ..animated })
 }
 
 /// A file that holds one picture.
-fn still(file: &[u8], icc: Option<&[u8]>, limits: &Limits) -> Result<Picture> {
+fn still(file: &[u8], icc: Option<&[u8]>, wanted: Wanted, limits: &Limits) -> Result<Picture> {
     let damaged = |cause: image_webp::DecodingError| broken(Format::Webp, cause);
     let mut decoder = WebPDecoder::new(Cursor::new(file)).map_err(damaged)?;
     decoder.set_memory_limit(usize::try_from(memory(limits)).map_err(Error::internal)?);
@@ -78,10 +81,9 @@ fn still(file: &[u8], icc: Option<&[u8]>, limits: &Limits) -> Result<Picture> {
     if !has_alpha {
         pixels = expand(&pixels, |[red, green, blue]| [red, green, blue, 255]);
     }
-    if let Some(icc) = icc {
-        color::to_srgb(&mut pixels, icc);
-    }
-    Ok(Picture::still(picture_of(width, height, pixels)?, has_alpha))
+    let icc = settle(&mut pixels, icc, wanted);
+    let pixels = Pixels::Eight(picture_of(width, height, pixels)?);
+    Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
 }
 
 /// One frame as an animation holds it.

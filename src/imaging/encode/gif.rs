@@ -43,7 +43,7 @@ pub(super) fn encode(picture: &Picture, control: &Control) -> Result<Vec<u8>, Fa
     }
     for frame in picture.frames() {
         control.check()?;
-        let (indices, palette, transparent) = quantise(&frame.pixels);
+        let (indices, palette, transparent) = quantise(&frame.pixels.eight());
         let mut written = Frame::from_palette_pixels(width, height, indices, palette, transparent);
         written.delay = u16::try_from((frame.delay + 5) / 10).unwrap_or(u16::MAX);
         // A frame with holes must not show the one before through them.

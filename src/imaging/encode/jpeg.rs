@@ -5,7 +5,7 @@
 use image::RgbaImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-use super::{refused, without_alpha};
+use super::{colors, refused};
 use crate::{
     domain::{color::Color, error::Result, format::Format, transform::Spec},
     imaging::picture::Picture,
@@ -14,16 +14,15 @@ use crate::{
 /// From this quality on, colour keeps its full resolution.
 const FULL_COLOR: u8 = 90;
 
-pub(super) fn encode(picture: &Picture, spec: &Spec) -> Result<Vec<u8>> {
+pub(super) fn encode(picture: &Picture, quality: u8, spec: &Spec) -> Result<Vec<u8>> {
     let (width, height) = picture.size();
     let too_large = |cause| refused(Format::Jpeg, cause);
     let (Ok(across), Ok(down)) = (u16::try_from(width), u16::try_from(height)) else {
         return Err(too_large("more than 65535 pixels a side".to_owned()));
     };
-    let pixels = &picture.first.pixels;
+    let pixels = &*picture.first.pixels.eight();
     let colors =
-        if picture.has_alpha { flatten(pixels, spec.background) } else { without_alpha(pixels) };
-    let quality = spec.quality(Format::Jpeg);
+        if picture.has_alpha { flatten(pixels, spec.background) } else { self::colors(pixels) };
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, quality);
     encoder.set_sampling_factor(if quality < FULL_COLOR {
@@ -32,9 +31,15 @@ pub(super) fn encode(picture: &Picture, spec: &Spec) -> Result<Vec<u8>> {
         SamplingFactor::F_1_1
     });
     encoder.set_progressive(spec.progressive);
-    encoder
-        .encode(&colors, across, down, ColorType::Rgb)
-        .map_err(|cause| too_large(cause.to_string()))?;
+    // A profile that was kept is for three channels.
+    let is_grey =
+        picture.icc.is_none() && colors.as_chunks::<3>().0.iter().all(|[r, g, b]| r == g && g == b);
+    let (samples, color) = if is_grey {
+        (colors.iter().step_by(3).copied().collect(), ColorType::Luma)
+    } else {
+        (colors, ColorType::Rgb)
+    };
+    encoder.encode(&samples, across, down, color).map_err(|cause| too_large(cause.to_string()))?;
     Ok(bytes)
 }
 

@@ -1,12 +1,21 @@
 //! Pixels to bytes.
 
+mod avif;
 mod gif;
 mod jpeg;
+mod other;
 mod png;
+mod search;
+mod tiff;
 mod webp;
 
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::search::Encoded;
 use super::{
     control::{Control, Failure},
+    metadata,
     picture::Picture,
 };
 use crate::domain::{
@@ -20,20 +29,58 @@ pub(super) const fn is_animated(format: Format) -> bool {
     matches!(format, Format::Gif | Format::Webp)
 }
 
-/// Writes `picture` as `format`.
+/// Whether files of `format` say what their colours mean.
+pub(super) const fn holds_icc(format: Format) -> bool {
+    matches!(format, Format::Jpeg | Format::Png | Format::Webp | Format::Avif | Format::Tiff)
+}
+
+/// Writes `picture` as `format`, at the quality and within the bytes that the spec asks for.
 pub(super) fn encode(
     picture: &Picture,
     format: Format,
     spec: &Spec,
     control: &Control,
+) -> Result<Encoded, Failure> {
+    search::encode(picture, format, spec, control, |picture, quality| {
+        write(picture, format, quality, spec, control)
+    })
+}
+
+/// Writes `picture` as `format` at a quality of 1 to 100, where that means something.
+fn write(
+    picture: &Picture,
+    format: Format,
+    quality: u8,
+    spec: &Spec,
+    control: &Control,
 ) -> Result<Vec<u8>, Failure> {
-    match format {
-        Format::Jpeg => Ok(jpeg::encode(picture, spec)?),
-        Format::Png => Ok(png::encode(picture)?),
-        Format::Webp => webp::encode(picture, spec, control),
-        Format::Gif => gif::encode(picture, control),
-        other => Err(Error::internal(format!("{} is not written", other.as_str())).into()),
-    }
+    let bytes = match format {
+        Format::Jpeg => jpeg::encode(picture, quality, spec)?,
+        Format::Png => png::encode(picture, spec)?,
+        Format::Webp => webp::encode(picture, quality, spec, control)?,
+        Format::Gif => gif::encode(picture, control)?,
+        Format::Tiff => tiff::encode(picture)?,
+        Format::Avif => avif::encode(picture, quality, spec)?,
+        other => other::encode(picture, other)?,
+    };
+    Ok(metadata::attach(bytes, format, &picture.metadata, picture.icc.as_deref())?)
+}
+
+/// Whether `format` has room for a picture of `size`; known before a pixel is decoded.
+pub(super) fn check(format: Format, size: (u32, u32)) -> Result<(), Error> {
+    let (most, what) = match format {
+        Format::Ico => (other::LARGEST_ICON, "an icon has at most 256 pixels a side"),
+        Format::Webp => (webp::MAX_SIDE, "WebP has at most 16383 pixels a side"),
+        _ => (65_535, "at most 65535 pixels a side"),
+    };
+    if size.0.max(size.1) > most { Err(too_large(format, size, what)) } else { Ok(()) }
+}
+
+/// `transform_impossible`, for a format that can't hold so many pixels.
+fn too_large(format: Format, (width, height): (u32, u32), most: &str) -> Error {
+    let detail =
+        format!("{width} × {height} pixels can't be written as {}: {most}", format.as_str());
+    Error::new(Code::TransformImpossible, detail)
 }
 
 /// `transform_impossible`, for an encoder that can't hold the picture.
@@ -42,8 +89,8 @@ fn refused(format: Format, cause: impl std::fmt::Display) -> Error {
     Error::new(Code::TransformImpossible, detail).caused_by(cause)
 }
 
-/// The opaque colours of RGBA pixels.
-fn without_alpha(pixels: &[u8]) -> Vec<u8> {
-    let pixels = pixels.as_chunks::<4>().0;
+/// The colours of RGBA samples, without their alpha.
+fn colors<S: Copy>(samples: &[S]) -> Vec<S> {
+    let pixels = samples.as_chunks::<4>().0;
     pixels.iter().flat_map(|[red, green, blue, _]| [*red, *green, *blue]).collect()
 }

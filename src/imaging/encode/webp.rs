@@ -2,20 +2,27 @@
 
 use webp::{AnimEncoder, AnimFrame, Encoder, PixelLayout, WebPConfig};
 
-use super::{refused, without_alpha};
+use super::{colors, refused};
 use crate::{
-    domain::{error::Error, format::Format, transform::Spec},
+    domain::{
+        error::Error,
+        format::Format,
+        transform::{Profile, Spec},
+    },
     imaging::{
         control::{Control, Failure},
         picture::Picture,
     },
 };
 
+/// libwebp's trade of time for size: 0 is the quickest, 6 the slowest, 4 its own choice.
+const QUICK: i32 = 2;
 /// The format's own limit.
-const MAX_SIDE: u32 = 16_383;
+pub(super) const MAX_SIDE: u32 = 16_383;
 
 pub(super) fn encode(
     picture: &Picture,
+    quality: u8,
     spec: &Spec,
     control: &Control,
 ) -> Result<Vec<u8>, Failure> {
@@ -26,7 +33,12 @@ pub(super) fn encode(
     let mut config =
         WebPConfig::new().map_err(|()| Error::internal("libwebp has another version"))?;
     config.lossless = spec.lossless.into();
-    config.quality = spec.quality(Format::Webp).into();
+    config.quality = quality.into();
+    // Colours of transparent pixels are part of every pixel as it is.
+    config.exact = spec.lossless.into();
+    if spec.profile == Profile::Fast {
+        config.method = QUICK;
+    }
     if picture.rest.is_empty() {
         return Ok(still(picture, &config)?);
     }
@@ -35,9 +47,11 @@ pub(super) fn encode(
     // 0 is for ever.
     encoder.set_loop_count(i32::try_from(picture.plays.min(65_535)).unwrap_or(0));
     let mut time = 0_i32;
-    for frame in picture.frames() {
-        encoder.add_frame(AnimFrame::from_rgba(frame.pixels.as_raw(), width, height, time));
-        time = time.saturating_add(i32::try_from(frame.delay).unwrap_or(i32::MAX));
+    let frames: Vec<_> =
+        picture.frames().map(|frame| (frame.pixels.eight(), frame.delay)).collect();
+    for (pixels, delay) in &frames {
+        encoder.add_frame(AnimFrame::from_rgba(pixels.as_raw(), width, height, time));
+        time = time.saturating_add(i32::try_from(*delay).unwrap_or(i32::MAX));
     }
     let bytes =
         encoder.try_encode().map_err(|cause| refused(Format::Webp, format!("{cause:?}")))?;
@@ -81,12 +95,12 @@ fn complete(bytes: &mut [u8], has_alpha: bool, time: u32) -> Option<()> {
 
 fn still(picture: &Picture, config: &WebPConfig) -> Result<Vec<u8>, Error> {
     let (width, height) = picture.size();
-    let pixels = &picture.first.pixels;
+    let pixels = &*picture.first.pixels.eight();
     let opaque;
     let encoder = if picture.has_alpha {
         Encoder::new(pixels, PixelLayout::Rgba, width, height)
     } else {
-        opaque = without_alpha(pixels);
+        opaque = colors(pixels);
         Encoder::new(&opaque, PixelLayout::Rgb, width, height)
     };
     let bytes = encoder

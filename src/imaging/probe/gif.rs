@@ -46,7 +46,14 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) ->
     if frames == 0 {
         return Err(corrupt("the GIF has no frame"));
     }
-    Ok(Header { width: width.into(), height: height.into(), frames, has_alpha, orientation: 1 })
+    Ok(Header {
+        width: width.into(),
+        height: height.into(),
+        frames,
+        has_alpha,
+        orientation: 1,
+        depth: 8,
+    })
 }
 
 /// Passes over the colour table that `flags` announce.

@@ -32,7 +32,7 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
         Ok(())
     })?;
     let (width, height) = size.ok_or_else(|| corrupt("the JPEG has no frame header"))?;
-    Ok(Header { width, height, frames: 1, has_alpha: false, orientation })
+    Ok(Header { width, height, frames: 1, has_alpha: false, orientation, depth: 8 })
 }
 
 /// What Adobe's marker says of the colours, where there is one: 0 as they are, 1 YCbCr, 2 YCCK. Software that writes the

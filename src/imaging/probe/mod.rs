@@ -1,8 +1,10 @@
 //! What a file is, by its headers alone: no pixel is decoded, and memory does not grow with the file.
 
+mod avif;
 mod exif;
 mod gif;
 mod jpeg;
+mod jxl;
 mod other;
 mod png;
 mod reader;
@@ -10,9 +12,9 @@ mod webp;
 
 use std::io::{BufRead, Seek};
 
-pub(super) use self::jpeg::adobe_transform;
 use self::reader::Reader;
-use super::plan;
+pub(super) use self::{avif::MOST_PIXELS, jpeg::adobe_transform};
+use super::{plan, svg};
 use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
@@ -34,6 +36,8 @@ pub struct Probe {
     pub has_alpha: bool,
     /// The EXIF orientation, 1 to 8.
     pub orientation: u8,
+    /// Bits of a channel.
+    pub depth: u8,
 }
 
 /// What the headers say, before orientation.
@@ -43,6 +47,7 @@ struct Header {
     frames: u32,
     has_alpha: bool,
     orientation: u8,
+    depth: u8,
 }
 
 /// Reads what `reader` holds as far as needed to say what it is, and refuses what is no picture, ends too early or passes
@@ -55,6 +60,9 @@ pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
         Format::Png => png::read(&mut reader, limits)?,
         Format::Gif => gif::read(&mut reader, limits)?,
         Format::Webp => webp::read(&mut reader, limits)?,
+        Format::Avif => avif::read(&mut reader, limits)?,
+        Format::Jxl => jxl::read(&mut reader)?,
+        Format::Svg => drawing(&mut reader, limits)?,
         _ => other::read(&mut reader, format)?,
     };
     let orientation = if (1..=8).contains(&header.orientation) { header.orientation } else { 1 };
@@ -66,24 +74,42 @@ pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
     check_frames(header.frames, limits)?;
     plan::within(limits, (width, height), header.frames)
         .map_err(|problem| Error::new(Code::ImageTooLarge, format!("the picture has {problem}")))?;
-    let Header { frames, has_alpha, .. } = header;
-    Ok(Probe { format, width, height, frames, has_alpha, orientation })
+    let Header { frames, has_alpha, depth, .. } = header;
+    Ok(Probe { format, width, height, frames, has_alpha, orientation, depth })
 }
+
+/// A drawing has to be read as a whole to know its size, but is not drawn.
+fn drawing(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<Header> {
+    let file = reader.peek(limits.upload_size)?;
+    let (width, height) = svg::size(&file)?;
+    Ok(Header { width, height, frames: 1, has_alpha: true, orientation: 1, depth: 8 })
+}
+
+/// Bytes that a format is known by.
+const START: u64 = 64;
+/// The same for drawings, which may begin with comments.
+const TEXT: u64 = 4096;
 
 /// The format, by the first bytes.
 fn recognise(reader: &mut Reader<impl BufRead + Seek>) -> Result<Format> {
-    let start = reader.peek(18)?;
+    let mut start = reader.peek(START)?;
+    if svg::is_text(&start) {
+        start = reader.peek(TEXT)?;
+    }
     Ok(match start.as_slice() {
         [0xff, 0xd8, 0xff, ..] => Format::Jpeg,
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Format::Png,
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Format::Gif,
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Format::Webp,
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Format::Tiff,
-        [b'B', b'M', ..] if start.len() == 18 => Format::Bmp,
+        [b'B', b'M', ..] if start.len() >= 18 => Format::Bmp,
         [b'q', b'o', b'i', b'f', ..] => Format::Qoi,
         [0, 0, 1, 0, count, 0, ..] if *count > 0 => Format::Ico,
         [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Format::Pnm,
-        start if is_tga(start) => Format::Tga,
+        start if avif::is_avif(start) => Format::Avif,
+        start if jxl::is_jxl(start) => Format::Jxl,
+        start if svg::is_svg(start) => Format::Svg,
+        start if is_tga(start.get(..18).unwrap_or(start)) => Format::Tga,
         _ => {
             let detail = "the bytes are no picture of a format that is read here";
             return Err(Error::new(Code::UnsupportedMediaType, detail));

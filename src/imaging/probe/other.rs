@@ -15,7 +15,9 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, format: Format) -> 
         .into_decoder()
         .map_err(|error| corrupt("the header of the picture is broken").caused_by(error))?;
     let (width, height) = decoder.dimensions();
-    let has_alpha = decoder.color_type().has_alpha();
+    let color = decoder.color_type();
+    let has_alpha = color.has_alpha();
+    let depth = if color.bytes_per_pixel() > color.channel_count() { 16 } else { 8 };
     let orientation = decoder.orientation().map_or(1, |orientation| orientation.to_exif());
-    Ok(Header { width, height, frames: 1, has_alpha, orientation })
+    Ok(Header { width, height, frames: 1, has_alpha, orientation, depth })
 }

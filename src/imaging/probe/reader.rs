@@ -81,6 +81,11 @@ impl<R: BufRead + Seek> Reader<R> {
         Ok(())
     }
 
+    /// Bytes of the whole file.
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
     /// How far into the file this is.
     pub(super) const fn position(&self) -> u64 {
         self.position

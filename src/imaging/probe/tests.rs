@@ -32,7 +32,8 @@ fn the_photographs() {
         (samples::COFFEE, Format::Png, 600, 400),
         (samples::ASTRONAUT, Format::Png, 512, 512),
     ] {
-        let expected = Probe { format, width, height, frames: 1, has_alpha: false, orientation: 1 };
+        let expected =
+            Probe { format, width, height, frames: 1, has_alpha: false, orientation: 1, depth: 8 };
         assert_eq!(of(bytes), expected);
     }
 }
@@ -100,7 +101,7 @@ fn what_is_no_picture_is_no_media_type_of_ours() {
         b"RIFF\0\0\0\0WAVEfmt ",
         b"PK\x03\x04 archive",
         b"P9 1 1",
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html><svg xmlns='http://www.w3.org/2000/svg'/></html>",
         &[0; 64],
     ] {
         assert_eq!(refusal(bytes).0, Code::UnsupportedMediaType, "{bytes:?}");

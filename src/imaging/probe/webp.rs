@@ -31,7 +31,8 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) ->
                 let (width, height) = (reader.u24_le()? + 1, reader.u24_le()? + 1);
                 let has_alpha = flags & VP8X_ALPHA != 0;
                 is_animated = flags & VP8X_ANIMATION != 0;
-                header = Some(Header { width, height, frames: 1, has_alpha, orientation: 1 });
+                header =
+                    Some(Header { width, height, frames: 1, has_alpha, orientation: 1, depth: 8 });
             }
             b"VP8 " | b"VP8L" => {
                 has_pixels = true;
@@ -83,6 +84,7 @@ fn lossy(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
         frames: 1,
         has_alpha: false,
         orientation: 1,
+        depth: 8,
     })
 }
 
@@ -93,5 +95,12 @@ fn lossless(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
     }
     let bits = reader.u32_le()?;
     let (width, height) = ((bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1);
-    Ok(Header { width, height, frames: 1, has_alpha: bits & (1 << 28) != 0, orientation: 1 })
+    Ok(Header {
+        width,
+        height,
+        frames: 1,
+        has_alpha: bits & (1 << 28) != 0,
+        orientation: 1,
+        depth: 8,
+    })
 }

@@ -1,9 +1,11 @@
 //! A Gaussian, on premultiplied alpha: exact for small sigmas, three extended box filters of the same variance for large
 //! ones, whose time does not depend on sigma (Gwosdek, Grewenig, Bruhn, Weickert 2011).
 
-use image::RgbaImage;
-
-use crate::imaging::control::{Control, Failure};
+use crate::imaging::{
+    control::{Control, Failure},
+    picture::{Raster, rows, rows_mut},
+    sample::Sample,
+};
 
 /// Up to this sigma the kernel is summed as it is.
 const EXACT: f32 = 2.5;
@@ -12,45 +14,61 @@ const PASSES: u8 = 3;
 
 type Color = [f32; 4];
 
+/// Columns that are blurred together: a row of them is a few whole cache lines.
+const COLUMNS: usize = 16;
+
 /// Blurs by a Gaussian of `sigma` pixels. What is outside of the frame is like its edge.
-pub(super) fn blur(frame: &mut RgbaImage, sigma: f64, control: &Control) -> Result<(), Failure> {
+pub(super) fn blur<S: Sample>(
+    frame: &mut Raster<S>,
+    sigma: f64,
+    control: &Control,
+) -> Result<(), Failure> {
     let mut kernel = Kernel::new(sigma);
     let width = frame.width() as usize;
     let mut line = Vec::new();
 
-    for row in frame.chunks_exact_mut(width * 4) {
+    for row in rows_mut::<S>(frame) {
         control.check()?;
-        let row = row.as_chunks_mut::<4>().0;
         line.clear();
         line.extend(row.iter().map(premultiplied));
         kernel.run(&mut line);
         for (pixel, color) in row.iter_mut().zip(&line) {
-            *pixel = color.map(byte);
+            *pixel = color.map(S::nearest);
         }
     }
-    for x in 0..width {
+    let mut lines = vec![Vec::new(); COLUMNS];
+    for left in (0..width).step_by(COLUMNS) {
         control.check()?;
-        line.clear();
-        let column = frame.as_chunks::<4>().0.iter().skip(x).step_by(width);
-        line.extend(column.map(|pixel| pixel.map(f32::from)));
-        kernel.run(&mut line);
-        let column = frame.as_chunks_mut::<4>().0.iter_mut().skip(x).step_by(width);
-        for (pixel, color) in column.zip(&line) {
-            *pixel = straight(*color);
+        lines.iter_mut().for_each(Vec::clear);
+        for row in rows::<S>(frame) {
+            for (line, pixel) in lines.iter_mut().zip(row.iter().skip(left)) {
+                line.push(pixel.map(S::float));
+            }
+        }
+        lines.iter_mut().for_each(|line| kernel.run(line));
+        for (y, row) in rows_mut::<S>(frame).enumerate() {
+            for (line, pixel) in lines.iter().zip(row.iter_mut().skip(left)) {
+                if let Some(color) = line.get(y) {
+                    *pixel = straight(*color);
+                }
+            }
         }
     }
     Ok(())
 }
 
 /// Adds to every colour its difference from the blurred one; alpha stays.
-pub(super) fn sharpen(frame: &mut RgbaImage, sigma: f64, control: &Control) -> Result<(), Failure> {
+pub(super) fn sharpen<S: Sample>(
+    frame: &mut Raster<S>,
+    sigma: f64,
+    control: &Control,
+) -> Result<(), Failure> {
     let mut soft = frame.clone();
-    blur(&mut soft, sigma, control)?;
+    blur::<S>(&mut soft, sigma, control)?;
     let soft = soft.as_chunks::<4>().0;
     for (pixel, soft) in frame.as_chunks_mut::<4>().0.iter_mut().zip(soft) {
         for (channel, soft) in pixel.iter_mut().zip(soft).take(3) {
-            let sharp = 2 * i16::from(*channel) - i16::from(*soft);
-            *channel = u8::try_from(sharp.clamp(0, 255)).unwrap_or(255);
+            *channel = S::nearest(2.0 * channel.float() - soft.float());
         }
     }
     Ok(())
@@ -157,7 +175,7 @@ fn slide(padded: &[Color], line: &mut [Color], radius: usize, edge: f32) {
         {
             // The pixel that enters next is the one just past this window's end.
             let ends = f64::from(edge) * (f64::from(*before) + f64::from(*entering));
-            #[allow(clippy::cast_possible_truncation)] // Between 0 and 255.
+            #[allow(clippy::cast_possible_truncation)] // Between 0 and full scale.
             let value = ((*sum + ends) * share) as f32;
             *result = value;
             *sum += f64::from(*entering) - f64::from(*leaving);
@@ -171,23 +189,18 @@ fn add(sum: &mut Color, color: &Color, weight: f32) {
     }
 }
 
-fn premultiplied(pixel: &[u8; 4]) -> Color {
-    let [red, green, blue, alpha] = pixel.map(f32::from);
-    let share = alpha / 255.0;
+fn premultiplied<S: Sample>(pixel: &[S; 4]) -> Color {
+    let [red, green, blue, alpha] = pixel.map(S::float);
+    let share = alpha / S::FULL;
     [red * share, green * share, blue * share, alpha]
 }
 
-fn straight([red, green, blue, alpha]: Color) -> [u8; 4] {
+fn straight<S: Sample>([red, green, blue, alpha]: Color) -> [S; 4] {
     if alpha < 0.5 {
-        return [0; 4];
+        return [S::from_byte(0); 4];
     }
-    let share = 255.0 / alpha;
-    [red * share, green * share, blue * share, alpha].map(byte)
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
-fn byte(value: f32) -> u8 {
-    value.round() as u8
+    let share = S::FULL / alpha;
+    [red * share, green * share, blue * share, alpha].map(S::nearest)
 }
 
 #[cfg(test)]

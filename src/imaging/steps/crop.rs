@@ -1,11 +1,17 @@
 //! A part of the picture.
 
-use image::{RgbaImage, imageops};
+use image::imageops;
 
-use super::{Size, resize::around};
-use crate::domain::{
-    error::{Code, Error, Result},
-    transform::Crop,
+use super::{
+    Size,
+    resize::{around, point},
+};
+use crate::{
+    domain::{
+        error::{Code, Error, Result},
+        transform::Crop,
+    },
+    imaging::{picture::Raster, sample::Sample},
 };
 
 /// A rectangle that lies inside the picture.
@@ -28,6 +34,7 @@ pub(super) fn area(crop: &Crop, (across, down): Size) -> Result<Area> {
             Ok(Area { x, y, width: width.min(across - x), height: height.min(down - y) })
         }
         Crop::Around { width, height, gravity } => {
+            let gravity = point(gravity);
             let (width, height) = (width.min(across), height.min(down));
             let x = begin(gravity.x, width, across);
             let y = begin(gravity.y, height, down);
@@ -42,9 +49,13 @@ fn begin(at: f64, part: u32, whole: u32) -> u32 {
 }
 
 /// Cuts `crop` out of `frame`.
-pub(super) fn crop(frame: &RgbaImage, crop: &Crop) -> Result<RgbaImage> {
-    let Area { x, y, width, height } = area(crop, frame.dimensions())?;
-    Ok(imageops::crop_imm(frame, x, y, width, height).to_image())
+pub(super) fn crop<S: Sample>(frame: &Raster<S>, crop: &Crop) -> Result<Raster<S>> {
+    Ok(cut(frame, area(crop, frame.dimensions())?))
+}
+
+/// The pixels of `area`.
+pub(super) fn cut<S: Sample>(frame: &Raster<S>, Area { x, y, width, height }: Area) -> Raster<S> {
+    imageops::crop_imm(frame, x, y, width, height).to_image()
 }
 
 #[cfg(test)]
@@ -65,7 +76,7 @@ mod tests {
     #[test]
     fn gravity_keeps_its_point_as_near_the_middle_as_can_be() {
         let around = |x, y| {
-            let crop = Crop::Around { width: 20, height: 10, gravity: Gravity { x, y } };
+            let crop = Crop::Around { width: 20, height: 10, gravity: Gravity::at(x, y) };
             let area = area(&crop, (100, 50)).unwrap();
             (area.x, area.y)
         };

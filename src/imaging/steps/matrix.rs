@@ -1,6 +1,6 @@
 //! Filters that mix the channels of a pixel.
 
-use image::RgbaImage;
+use crate::imaging::{picture::Raster, sample::Sample};
 
 /// For each channel of the result, how much of red, green and blue goes into it.
 pub(super) type Matrix = [[f64; 3]; 3];
@@ -49,31 +49,27 @@ fn between(from: &Matrix, to: &Matrix, share: f64) -> Matrix {
 }
 
 /// Mixes the colours of every pixel; alpha stays.
-pub(super) fn apply(frame: &mut RgbaImage, matrix: &Matrix) {
-    // 16 bits of fraction: exact to a hundredth of a step, and the same on every machine.
-    let matrix = matrix.map(|row| row.map(fixed));
+pub(super) fn apply<S: Sample>(frame: &mut Raster<S>, matrix: &Matrix) {
+    #[allow(clippy::cast_possible_truncation)] // The weights are within ±3.
+    let matrix = matrix.map(|row| row.map(|weight| weight as f32));
     for [red, green, blue, _] in frame.as_chunks_mut::<4>().0 {
-        let [r, g, b] = [i32::from(*red), i32::from(*green), i32::from(*blue)];
+        let [r, g, b] = [red.float(), green.float(), blue.float()];
         let [new_red, new_green, new_blue] = matrix.map(|[from_red, from_green, from_blue]| {
-            let sum = from_red * r + from_green * g + from_blue * b + (1 << 15);
-            u8::try_from((sum >> 16).clamp(0, 255)).unwrap_or(255)
+            S::nearest(from_red * r + from_green * g + from_blue * b)
         });
         (*red, *green, *blue) = (new_red, new_green, new_blue);
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // The weights are within ±3.
-fn fixed(weight: f64) -> i32 {
-    (weight * 65_536.0).round() as i32
-}
-
 #[cfg(test)]
 mod tests {
+    use image::RgbaImage;
+
     use super::*;
 
     fn of(pixel: [u8; 4], matrix: &Matrix) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, image::Rgba(pixel));
-        apply(&mut frame, matrix);
+        apply::<u8>(&mut frame, matrix);
         frame.get_pixel(0, 0).0
     }
 

@@ -2,22 +2,36 @@
 //! plan and the work can't disagree.
 
 mod blur;
+mod border;
 mod crop;
 mod matrix;
+mod outline;
+mod pixelate;
 mod resize;
 mod rotate;
+mod round;
+mod smart;
+mod tint;
 mod tone;
+mod trim;
+mod vignette;
+mod watermark;
 
-use image::{RgbaImage, imageops};
+use std::borrow::Cow;
 
+use image::imageops;
+
+use self::{crop::Area, watermark::Prepared};
 use super::{
+    Overlays,
     control::{Control, Failure},
-    picture::Picture,
+    picture::{Picture, Pixels, Raster},
+    sample::Sample,
 };
 use crate::domain::{
-    color::Color,
     error::Result,
-    transform::{Filter, Operation},
+    limits::Limits,
+    transform::{Filter, Operation, Round, Spec},
 };
 
 /// Width and height.
@@ -32,35 +46,111 @@ pub(super) fn size_after(operation: &Operation, size: Size) -> Result<Size> {
             (area.width, area.height)
         }
         Operation::Rotate(degrees) => rotate::size_after(*degrees, size),
-        Operation::Flip | Operation::Mirror | Operation::Filter(_) => size,
+        Operation::Border(border) => {
+            let grown = |side: u32| side.saturating_add(border.width.saturating_mul(2));
+            (grown(size.0), grown(size.1))
+        }
+        // What is trimmed is known only with the pixels: never more than all.
+        Operation::Trim(_)
+        | Operation::Flip
+        | Operation::Mirror
+        | Operation::Filter(_)
+        | Operation::Round(_)
+        | Operation::Watermark(_) => size,
     })
 }
 
-/// Does one operation on every frame.
+/// `operation` as it is done to this picture: what the engine is to look for is found.
+pub(super) fn settle<'o>(picture: &Picture, operation: &'o Operation) -> Cow<'o, Operation> {
+    smart::settle(picture, operation).map_or(Cow::Borrowed(operation), Cow::Owned)
+}
+
+/// Does one settled operation on every frame.
 pub(super) fn apply(
     picture: &mut Picture,
     operation: &Operation,
-    background: Color,
+    spec: &Spec,
+    overlays: &Overlays,
+    limits: &Limits,
     control: &Control,
 ) -> Result<(), Failure> {
-    let has_alpha = picture.has_alpha;
+    let outline = picture.outline.take();
+    let trimmed = match operation {
+        Operation::Trim(trim) => trim::area(picture, *trim, control)?,
+        _ => None,
+    };
+    let mark = match operation {
+        Operation::Watermark(watermark) => {
+            Some(watermark::prepare(watermark, overlays, picture.size(), limits, control)?)
+        }
+        _ => None,
+    };
+    let work =
+        Work { operation, spec, has_alpha: picture.has_alpha, outline, trimmed, mark, control };
+    picture.map(control, |pixels| match pixels {
+        Pixels::Eight(raster) => work.on::<u8>(raster).map(Pixels::Eight),
+        Pixels::Sixteen(raster) => work.on::<u16>(raster).map(Pixels::Sixteen),
+    })?;
     match operation {
         Operation::Resize(resize) => {
-            picture.map(control, |frame| Ok(resize::resize(frame, resize, has_alpha)?))?;
             picture.has_alpha |= resize.pads() && !resize.background.is_opaque();
         }
-        Operation::Crop(crop) => picture.map(control, |frame| Ok(crop::crop(&frame, crop)?))?,
         Operation::Rotate(degrees) => {
-            picture.map(control, |frame| rotate::rotate(frame, *degrees, background, control))?;
-            picture.has_alpha |= degrees % 90 != 0 && !background.is_opaque();
+            picture.has_alpha |= degrees % 90 != 0 && !spec.background.is_opaque();
         }
-        Operation::Flip => picture.map(control, |frame| Ok(flipped(frame)))?,
-        Operation::Mirror => picture.map(control, |frame| Ok(mirrored(frame)))?,
-        Operation::Filter(filter) => {
-            picture.map(control, |frame| self::filter(frame, filter, control))?;
+        Operation::Border(border) => picture.has_alpha |= !border.color.is_opaque(),
+        Operation::Round(round) => {
+            picture.has_alpha = true;
+            picture.outline = Some(*round);
         }
+        Operation::Watermark(_) => picture.outline = outline,
+        _ => {}
     }
     Ok(())
+}
+
+/// One operation, and all that is the same for every frame.
+struct Work<'a> {
+    operation: &'a Operation,
+    spec: &'a Spec,
+    has_alpha: bool,
+    outline: Option<Round>,
+    /// What [`Operation::Trim`] leaves; `None` is all.
+    trimmed: Option<Area>,
+    /// What [`Operation::Watermark`] lays over it.
+    mark: Option<Prepared>,
+    control: &'a Control,
+}
+
+impl Work<'_> {
+    /// Does it on one frame.
+    fn on<S: Sample>(&self, frame: Raster<S>) -> Result<Raster<S>, Failure> {
+        let control = self.control;
+        Ok(match self.operation {
+            Operation::Trim(_) => match self.trimmed {
+                Some(area) => crop::cut::<S>(&frame, area),
+                None => frame,
+            },
+            Operation::Resize(resize) => {
+                resize::resize::<S>(frame, resize, self.spec.profile, self.has_alpha, control)?
+            }
+            Operation::Crop(crop) => crop::crop::<S>(&frame, crop)?,
+            Operation::Rotate(degrees) => {
+                rotate::rotate::<S>(frame, *degrees, self.spec.background, control)?
+            }
+            Operation::Flip => flipped::<S>(frame),
+            Operation::Mirror => mirrored::<S>(frame),
+            Operation::Filter(filter) => self::filter::<S>(frame, filter, control)?,
+            Operation::Round(round) => round::round::<S>(frame, *round, control)?,
+            Operation::Border(border) => {
+                border::border::<S>(&frame, *border, self.outline, control)?
+            }
+            Operation::Watermark(_) => match &self.mark {
+                Some(mark) => watermark::lay::<S>(mark, frame, control)?,
+                None => frame,
+            },
+        })
+    }
 }
 
 /// Puts a picture upright that was stored as `orientation`, 1 to 8 as EXIF counts them.
@@ -69,45 +159,65 @@ pub(super) fn upright(
     orientation: u8,
     control: &Control,
 ) -> Result<(), Failure> {
-    let turn: fn(RgbaImage) -> RgbaImage = match orientation {
-        2 => mirrored,
-        3 => |frame| imageops::rotate180(&frame),
-        4 => flipped,
-        5 => |frame| mirrored(imageops::rotate90(&frame)),
-        6 => |frame| imageops::rotate90(&frame),
-        7 => |frame| mirrored(imageops::rotate270(&frame)),
-        8 => |frame| imageops::rotate270(&frame),
-        _ => return Ok(()),
-    };
-    picture.map(control, |frame| Ok(turn(frame)))
+    if !(2..=8).contains(&orientation) {
+        return Ok(());
+    }
+    picture.map(control, |pixels| {
+        Ok(match pixels {
+            Pixels::Eight(raster) => Pixels::Eight(turned::<u8>(raster, orientation)),
+            Pixels::Sixteen(raster) => Pixels::Sixteen(turned::<u16>(raster, orientation)),
+        })
+    })
 }
 
-fn flipped(mut frame: RgbaImage) -> RgbaImage {
+fn turned<S: Sample>(frame: Raster<S>, orientation: u8) -> Raster<S> {
+    match orientation {
+        2 => mirrored::<S>(frame),
+        3 => imageops::rotate180(&frame),
+        4 => flipped::<S>(frame),
+        5 => mirrored::<S>(imageops::rotate90(&frame)),
+        6 => imageops::rotate90(&frame),
+        7 => mirrored::<S>(imageops::rotate270(&frame)),
+        8 => imageops::rotate270(&frame),
+        _ => frame,
+    }
+}
+
+fn flipped<S: Sample>(mut frame: Raster<S>) -> Raster<S> {
     imageops::flip_vertical_in_place(&mut frame);
     frame
 }
 
-fn mirrored(mut frame: RgbaImage) -> RgbaImage {
+fn mirrored<S: Sample>(mut frame: Raster<S>) -> Raster<S> {
     imageops::flip_horizontal_in_place(&mut frame);
     frame
 }
 
-fn filter(mut frame: RgbaImage, filter: &Filter, control: &Control) -> Result<RgbaImage, Failure> {
+fn filter<S: Sample>(
+    mut frame: Raster<S>,
+    filter: &Filter,
+    control: &Control,
+) -> Result<Raster<S>, Failure> {
+    let pixels = &mut frame;
     match *filter {
-        Filter::Grayscale => matrix::apply(&mut frame, &matrix::grayscale()),
-        Filter::Sepia(percent) => matrix::apply(&mut frame, &matrix::sepia(percent)),
-        Filter::Saturation(percent) => matrix::apply(&mut frame, &matrix::saturation(percent)),
-        Filter::Hue(degrees) => matrix::apply(&mut frame, &matrix::hue(degrees)),
-        Filter::Invert => tone::apply(&mut frame, tone::invert),
+        Filter::Grayscale => matrix::apply::<S>(pixels, &matrix::grayscale()),
+        Filter::Sepia(percent) => matrix::apply::<S>(pixels, &matrix::sepia(percent)),
+        Filter::Saturation(percent) => matrix::apply::<S>(pixels, &matrix::saturation(percent)),
+        Filter::Hue(degrees) => matrix::apply::<S>(pixels, &matrix::hue(degrees)),
+        Filter::Invert => tone::apply::<S>(pixels, tone::invert),
         Filter::Brightness(percent) => {
-            tone::apply(&mut frame, |value| tone::brighten(value, percent))
+            tone::apply::<S>(pixels, |value| tone::brighten(value, percent));
         }
         Filter::Contrast(percent) => {
-            tone::apply(&mut frame, |value| tone::contrast(value, percent))
+            tone::apply::<S>(pixels, |value| tone::contrast(value, percent));
         }
-        Filter::Gamma(gamma) => tone::apply(&mut frame, |value| tone::gamma(value, gamma)),
-        Filter::Blur(sigma) => blur::blur(&mut frame, sigma, control)?,
-        Filter::Sharpen(sigma) => blur::sharpen(&mut frame, sigma, control)?,
+        Filter::Gamma(gamma) => tone::apply::<S>(pixels, |value| tone::gamma(value, gamma)),
+        Filter::Blur(sigma) => blur::blur::<S>(pixels, sigma, control)?,
+        Filter::Sharpen(sigma) => blur::sharpen::<S>(pixels, sigma, control)?,
+        Filter::Pixelate(side) => pixelate::pixelate::<S>(pixels, side, control)?,
+        Filter::Vignette(percent) => vignette::vignette::<S>(pixels, percent),
+        Filter::Tint(color) => tint::tint::<S>(pixels, color),
+        Filter::Colorize(color) => tint::colorize::<S>(pixels, color),
     }
     Ok(frame)
 }

@@ -1,14 +1,23 @@
 //! Another size: Lanczos3 on premultiplied alpha, with the cut that `cover` makes done in the same pass.
 
+mod linear;
+
 use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef,
+    FilterType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef,
 };
-use image::{Rgba, RgbaImage, imageops};
+use image::imageops;
 
 use super::Size;
-use crate::domain::{
-    error::{Error, Result},
-    transform::{Fit, Length, Resize},
+use crate::{
+    domain::{
+        error::{Error, Result},
+        transform::{Fit, Gravity, Length, Point, Profile, Resize},
+    },
+    imaging::{
+        control::{Control, Failure},
+        picture::Raster,
+        sample::Sample,
+    },
 };
 
 /// Which part of the source becomes which part of the result.
@@ -29,6 +38,7 @@ pub(super) fn layout(resize: &Resize, from: Size) -> Layout {
     let (width, height) = (f64::from(from.0), f64::from(from.1));
     let whole = [0.0, 0.0, width, height];
     let plain = |size| Layout { source: whole, picture: size, canvas: size, offset: (0, 0) };
+    let gravity = point(resize.gravity);
     let most = if resize.enlarge { f64::INFINITY } else { 1.0 };
     let scaled = |scale: f64| (pixels(width * scale), pixels(height * scale));
 
@@ -59,24 +69,30 @@ pub(super) fn layout(resize: &Resize, from: Size) -> Layout {
         Fit::Contain => {
             let (inner_width, inner_height) = scaled(by_width.min(by_height).min(most));
             let picture = (inner_width.min(target.0), inner_height.min(target.1));
-            let offset = (
-                share(target.0 - picture.0, resize.gravity.x),
-                share(target.1 - picture.1, resize.gravity.y),
-            );
+            let offset =
+                (share(target.0 - picture.0, gravity.x), share(target.1 - picture.1, gravity.y));
             Layout { source: whole, picture, canvas: target, offset }
         }
         Fit::Cover => {
             let scale = by_width.max(by_height).min(most);
             let (cut_width, cut_height) = ((across / scale).min(width), (down / scale).min(height));
             let source = [
-                around(resize.gravity.x, cut_width, width),
-                around(resize.gravity.y, cut_height, height),
+                around(gravity.x, cut_width, width),
+                around(gravity.y, cut_height, height),
                 cut_width,
                 cut_height,
             ];
             let size = (pixels(cut_width * scale), pixels(cut_height * scale));
             Layout { source, ..plain(size) }
         }
+    }
+}
+
+/// The point that matters. What the engine has to look for is replaced before.
+pub(super) fn point(gravity: Gravity) -> Point {
+    match gravity {
+        Gravity::Point(point) => point,
+        Gravity::Smart => Point { x: 0.5, y: 0.5 },
     }
 }
 
@@ -105,33 +121,62 @@ fn share(space: u32, fraction: f64) -> u32 {
 }
 
 /// Gives `frame` another size.
-pub(super) fn resize(frame: RgbaImage, resize: &Resize, has_alpha: bool) -> Result<RgbaImage> {
+pub(super) fn resize<S: Sample>(
+    frame: Raster<S>,
+    resize: &Resize,
+    profile: Profile,
+    has_alpha: bool,
+    control: &Control,
+) -> Result<Raster<S>, Failure> {
     let size = frame.dimensions();
     let layout = layout(resize, size);
     let [left, top, width, height] = layout.source;
     let is_whole = [left, top, width, height] == [0.0, 0.0, size.0.into(), size.1.into()];
     let picture = if is_whole && layout.picture == size {
         frame
+    } else if in_linear_light(&layout, profile) {
+        linear::resize::<S>(&frame, &layout, control)?
     } else {
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-            .crop(left, top, width, height)
-            .use_alpha(has_alpha);
-        let source =
-            ImageRef::new(size.0, size.1, &frame, PixelType::U8x4).map_err(Error::internal)?;
-        let mut target = Image::new(layout.picture.0, layout.picture.1, PixelType::U8x4);
-        Resizer::new().resize(&source, &mut target, &options).map_err(Error::internal)?;
-        RgbaImage::from_raw(layout.picture.0, layout.picture.1, target.into_vec()).ok_or_else(
-            || Error::internal("the resized picture has another size than was asked for"),
-        )?
+        in_gamma_light::<S>(&frame, &layout, has_alpha)?
     };
     if layout.picture == layout.canvas {
         return Ok(picture);
     }
     let (width, height) = layout.canvas;
-    let mut canvas = RgbaImage::from_pixel(width, height, Rgba(resize.background.channels()));
+    let background = resize.background.channels().map(S::from_byte);
+    let mut canvas = Raster::<S>::from_pixel(width, height, background.into());
     imageops::overlay(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
     Ok(canvas)
+}
+
+/// Whether the picture is mixed as light mixes. Making a picture smaller in gamma light darkens fine detail; making it larger in
+/// linear light puts dark halos around edges.
+pub(in crate::imaging) fn in_linear_light(layout: &Layout, profile: Profile) -> bool {
+    let [_, _, width, height] = layout.source;
+    let (across, down) = (f64::from(layout.picture.0), f64::from(layout.picture.1));
+    profile == Profile::Best && across * down < width * height
+}
+
+fn in_gamma_light<S: Sample>(
+    frame: &Raster<S>,
+    layout: &Layout,
+    has_alpha: bool,
+) -> Result<Raster<S>> {
+    let [left, top, width, height] = layout.source;
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(left, top, width, height)
+        .use_alpha(has_alpha);
+    let (across, down) = frame.dimensions();
+    let bytes = bytemuck::cast_slice(frame.as_raw());
+    let source = ImageRef::new(across, down, bytes, S::PIXEL).map_err(Error::internal)?;
+    let (across, down) = layout.picture;
+    let mut target = Image::new(across, down, S::PIXEL);
+    Resizer::new().resize(&source, &mut target, &options).map_err(Error::internal)?;
+    let samples = bytemuck::allocation::try_cast_vec(target.into_vec())
+        .unwrap_or_else(|(_, bytes)| bytemuck::allocation::pod_collect_to_vec(&bytes));
+    Raster::<S>::from_raw(across, down, samples)
+        .ok_or_else(|| Error::internal("the resized picture has another size than was asked for"))
 }
 
 #[cfg(test)]

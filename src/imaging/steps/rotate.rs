@@ -1,11 +1,15 @@
-//! Turns: right angles move pixels, all others mix the four nearest on premultiplied alpha.
+//! Turns: right angles move pixels, all others mix the sixteen nearest on premultiplied alpha.
 
-use image::{Rgba, RgbaImage, imageops};
+use image::imageops;
 
 use super::Size;
 use crate::{
     domain::color::Color,
-    imaging::control::{Control, Failure},
+    imaging::{
+        control::{Control, Failure},
+        picture::{Raster, rows, rows_mut},
+        sample::Sample,
+    },
 };
 
 /// The size of the upright canvas that holds a picture turned by `degrees`.
@@ -31,85 +35,98 @@ fn side(length: f64) -> u32 {
 }
 
 /// Turns `frame` clockwise by `degrees`, on `background` where corners appear.
-pub(super) fn rotate(
-    frame: RgbaImage,
+pub(super) fn rotate<S: Sample>(
+    frame: Raster<S>,
     degrees: u16,
     background: Color,
     control: &Control,
-) -> Result<RgbaImage, Failure> {
+) -> Result<Raster<S>, Failure> {
     match degrees {
         0 => Ok(frame),
         90 => Ok(imageops::rotate90(&frame)),
         180 => Ok(imageops::rotate180(&frame)),
         270 => Ok(imageops::rotate270(&frame)),
-        _ => freely(&frame, degrees, background, control),
+        _ => freely::<S>(&frame, degrees, background, control),
     }
 }
 
-fn freely(
-    frame: &RgbaImage,
+fn freely<S: Sample>(
+    frame: &Raster<S>,
     degrees: u16,
     background: Color,
     control: &Control,
-) -> Result<RgbaImage, Failure> {
+) -> Result<Raster<S>, Failure> {
     let size = size_after(degrees, frame.dimensions());
     let (sin, cos) = f64::from(degrees).to_radians().sin_cos();
     let middle = |(width, height): Size| (f64::from(width) / 2.0, f64::from(height) / 2.0);
     let (from_x, from_y) = middle(frame.dimensions());
     let (to_x, to_y) = middle(size);
-    let beneath = premultiplied(background.channels());
-    let mut turned = RgbaImage::new(size.0, size.1);
-    for (y, row) in (0_u32..).zip(turned.rows_mut()) {
+    let beneath = premultiplied(&background.channels().map(S::from_byte));
+    let source = Source { rows: rows::<S>(frame).collect(), beneath };
+    let mut turned = Raster::<S>::new(size.0, size.1);
+    for (y, row) in (0_u32..).zip(rows_mut::<S>(&mut turned)) {
         control.check()?;
         for (x, pixel) in (0_u32..).zip(row) {
             // From the middle of this pixel back to where it was.
             let (x, y) = (f64::from(x) + 0.5 - to_x, f64::from(y) + 0.5 - to_y);
             let (x, y) = (x * cos + y * sin + from_x - 0.5, y * cos - x * sin + from_y - 0.5);
-            *pixel = Rgba(straight(sample(frame, x, y, beneath)));
+            *pixel = straight(source.sample(x, y));
         }
     }
     Ok(turned)
 }
 
-/// The mix of the four pixels around a point, where all that is outside of the frame is `beneath`.
-#[allow(clippy::cast_possible_truncation)] // The float-to-integer cast saturates, far outside of any frame.
-fn sample(frame: &RgbaImage, x: f64, y: f64, beneath: [f64; 4]) -> [f64; 4] {
-    let (left, top) = (x.floor(), y.floor());
-    let (across, down) = (x - left, y - top);
-    let mut sum = [0.0; 4];
-    for (dx, dy, weight) in [
-        (0.0, 0.0, (1.0 - across) * (1.0 - down)),
-        (1.0, 0.0, across * (1.0 - down)),
-        (0.0, 1.0, (1.0 - across) * down),
-        (1.0, 1.0, across * down),
-    ] {
-        let at = |position: f64| u32::try_from(position as i64).ok();
-        let pixel =
-            at(left + dx).zip(at(top + dy)).and_then(|(x, y)| frame.get_pixel_checked(x, y));
-        let color = pixel.map_or(beneath, |pixel| premultiplied(pixel.0));
-        for (sum, channel) in sum.iter_mut().zip(color) {
-            *sum += weight * channel;
+/// A picture on an endless sheet of `beneath`.
+struct Source<'a, S> {
+    rows: Vec<&'a [[S; 4]]>,
+    beneath: [f32; 4],
+}
+
+impl<S: Sample> Source<'_, S> {
+    /// The colour at a point, by the cubic of Catmull and Rom over the sixteen pixels around it.
+    #[allow(clippy::cast_possible_truncation)] // The casts saturate, far outside of any frame.
+    fn sample(&self, x: f64, y: f64) -> [f32; 4] {
+        let (left, top) = (x.floor(), y.floor());
+        let (across, down) = (catmull_rom((x - left) as f32), catmull_rom((y - top) as f32));
+        let (left, top) = (left as i64 - 1, top as i64 - 1);
+        let mut sum = [0.0; 4];
+        for (row, down) in (top..).zip(down) {
+            let row = usize::try_from(row).ok().and_then(|row| self.rows.get(row));
+            for (column, across) in (left..).zip(across) {
+                let pixel = row.zip(usize::try_from(column).ok()).and_then(|(row, x)| row.get(x));
+                let color = pixel.map_or(self.beneath, premultiplied);
+                for (sum, channel) in sum.iter_mut().zip(color) {
+                    *sum += down * across * channel;
+                }
+            }
         }
+        sum
     }
-    sum
 }
 
-fn premultiplied([red, green, blue, alpha]: [u8; 4]) -> [f64; 4] {
-    let share = f64::from(alpha) / 255.0;
-    [f64::from(red) * share, f64::from(green) * share, f64::from(blue) * share, alpha.into()]
+/// The weights of four neighbours for a point `t` of the way from the second to the third.
+fn catmull_rom(t: f32) -> [f32; 4] {
+    let (squared, cubed) = (t * t, t * t * t);
+    [
+        0.5 * (-cubed + 2.0 * squared - t),
+        0.5 * (3.0 * cubed - 5.0 * squared + 2.0),
+        0.5 * (-3.0 * cubed + 4.0 * squared + t),
+        0.5 * (cubed - squared),
+    ]
 }
 
-fn straight([red, green, blue, alpha]: [f64; 4]) -> [u8; 4] {
-    if alpha <= 0.0 {
-        return [0; 4];
+fn premultiplied<S: Sample>(pixel: &[S; 4]) -> [f32; 4] {
+    let [red, green, blue, alpha] = pixel.map(S::float);
+    let share = alpha / S::FULL;
+    [red * share, green * share, blue * share, alpha]
+}
+
+fn straight<S: Sample>([red, green, blue, alpha]: [f32; 4]) -> [S; 4] {
+    if alpha < 0.5 {
+        return [S::from_byte(0); 4];
     }
-    let share = 255.0 / alpha;
-    [red * share, green * share, blue * share, alpha].map(byte)
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
-fn byte(value: f64) -> u8 {
-    value.round() as u8
+    let share = S::FULL / alpha;
+    [red * share, green * share, blue * share, alpha].map(S::nearest)
 }
 
 #[cfg(test)]

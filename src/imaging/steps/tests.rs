@@ -7,15 +7,21 @@ use serde_json::json;
 
 use super::{Size, apply, size_after};
 use crate::{
-    domain::{color::Color, transform::Spec},
-    imaging::{control::Control, picture::Picture},
+    domain::{limits::Limits, transform::Spec},
+    imaging::{
+        Overlays,
+        control::Control,
+        picture::{Picture, Pixels},
+    },
 };
 
 fn check(value: &serde_json::Value, size: Size) -> Result<(), TestCaseError> {
     let operations = Spec::parse(value).unwrap().operations;
     for operation in operations {
-        let mut picture = Picture::still(RgbaImage::new(size.0, size.1), true);
-        apply(&mut picture, &operation, Color::WHITE, &Control::default()).unwrap();
+        let mut picture = Picture::still(Pixels::Eight(RgbaImage::new(size.0, size.1)), true);
+        let (overlays, limits) = (Overlays::default(), Limits::default());
+        apply(&mut picture, &operation, &Spec::default(), &overlays, &limits, &Control::default())
+            .unwrap();
         prop_assert_eq!(picture.size(), size_after(&operation, size).unwrap(), "{}", value);
     }
     Ok(())

@@ -1,14 +1,18 @@
 //! Filters that change every channel by itself.
 
-use image::RgbaImage;
+use crate::imaging::{picture::Raster, sample::Sample};
 
 /// Puts every red, green and blue through `curve`, which maps 0–255 to 0–255; alpha stays.
-pub(super) fn apply(frame: &mut RgbaImage, curve: impl Fn(f64) -> f64) {
-    let mut table = [0_u8; 256];
-    for (value, entry) in (0_u8..=255).zip(&mut table) {
-        *entry = byte(curve(value.into()));
-    }
-    let look_up = |value: u8| table.get(usize::from(value)).copied().unwrap_or(value);
+pub(super) fn apply<S: Sample>(frame: &mut Raster<S>, curve: impl Fn(f64) -> f64) {
+    let full = f64::from(S::FULL);
+    let table: Vec<S> = (0..=S::max_value().index())
+        .map(|index| {
+            let value = f64::from(u32::try_from(index).unwrap_or(u32::MAX)) / full * 255.0;
+            #[allow(clippy::cast_possible_truncation)] // Rounded to a sample right after.
+            S::nearest((curve(value) / 255.0 * full) as f32)
+        })
+        .collect();
+    let look_up = |sample: S| table.get(sample.index()).copied().unwrap_or(sample);
     for [red, green, blue, _] in frame.as_chunks_mut::<4>().0 {
         (*red, *green, *blue) = (look_up(*red), look_up(*green), look_up(*blue));
     }
@@ -33,18 +37,15 @@ pub(super) fn gamma(value: f64, gamma: f64) -> f64 {
     255.0 * (value / 255.0).powf(1.0 / gamma)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
-fn byte(value: f64) -> u8 {
-    value.round() as u8
-}
-
 #[cfg(test)]
 mod tests {
+    use image::RgbaImage;
+
     use super::*;
 
     fn of(pixel: [u8; 4], curve: impl Fn(f64) -> f64) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, image::Rgba(pixel));
-        apply(&mut frame, curve);
+        apply::<u8>(&mut frame, curve);
         frame.get_pixel(0, 0).0
     }
 

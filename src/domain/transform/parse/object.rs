@@ -46,7 +46,12 @@ impl<'v, 'f> Object<'v, 'f> {
     /// Reports a field.
     pub(super) fn fault(&mut self, name: &str, detail: impl Into<String>) {
         let name = name.replace('~', "~0").replace('/', "~1");
-        self.faults.push(Fault::new(format!("{}/{name}", self.pointer), detail));
+        self.fault_at(&name, detail);
+    }
+
+    /// Reports what stands under `path` of this object.
+    pub(super) fn fault_at(&mut self, path: &str, detail: impl Into<String>) {
+        self.faults.push(Fault::new(format!("{}/{path}", self.pointer), detail));
     }
 
     /// Reports the object itself.
@@ -54,13 +59,11 @@ impl<'v, 'f> Object<'v, 'f> {
         self.faults.push(Fault::new(self.pointer.clone(), detail));
     }
 
-    /// Reports every field that is neither `known` nor due in a later version.
-    pub(super) fn allow(&mut self, known: &[&str], to_come: &[&str]) {
+    /// Reports every field that is not `known`.
+    pub(super) fn allow(&mut self, known: &[&str]) {
         for name in self.fields.keys() {
-            if to_come.contains(&name.as_str()) {
-                self.fault(name, "not supported by this version");
-            } else if !known.contains(&name.as_str()) {
-                let nearest = nearest(name, known.iter().chain(to_come));
+            if !known.contains(&name.as_str()) {
+                let nearest = nearest(name, known);
                 self.fault(name, format!("unknown field; the nearest known one is {nearest}"));
             }
         }
@@ -104,6 +107,16 @@ impl<'v, 'f> Object<'v, 'f> {
         number
     }
 
+    /// A number above 0, at most 1.
+    pub(super) fn part(&mut self, name: &str) -> Option<f64> {
+        let number = self.get(name)?.as_f64().map(rounded);
+        let number = number.filter(|number| *number > 0.0 && *number <= 1.0);
+        if number.is_none() {
+            self.fault(name, "must be above 0, at most 1");
+        }
+        number
+    }
+
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.get(name)?.as_bool();
@@ -122,24 +135,11 @@ impl<'v, 'f> Object<'v, 'f> {
         color
     }
 
-    /// One of `known`; what is due in a later version is told so.
-    pub(super) fn choice(
-        &mut self,
-        name: &str,
-        known: &[&str],
-        to_come: &[&str],
-    ) -> Option<&'v str> {
-        let text = self.get(name)?.as_str();
-        let choice = text.filter(|text| known.contains(text));
+    /// One of `known`.
+    pub(super) fn choice(&mut self, name: &str, known: &[&str]) -> Option<&'v str> {
+        let choice = self.get(name)?.as_str().filter(|text| known.contains(text));
         if choice.is_none() {
-            let known = known.join(", ");
-            let detail = match text.filter(|text| to_come.contains(text)) {
-                Some(text) => {
-                    format!("{text} is not supported by this version; must be one of: {known}")
-                }
-                None => format!("must be one of: {known}"),
-            };
-            self.fault(name, detail);
+            self.fault(name, format!("must be one of: {}", known.join(", ")));
         }
         choice
     }
@@ -147,14 +147,14 @@ impl<'v, 'f> Object<'v, 'f> {
     /// The value that `names` gives to the name under `name`.
     pub(super) fn named<T: Copy>(&mut self, name: &str, names: &[(&str, T)]) -> Option<T> {
         let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-        let choice = self.choice(name, &known, &[])?;
+        let choice = self.choice(name, &known)?;
         names.iter().find(|(name, _)| *name == choice).map(|(_, value)| *value)
     }
 }
 
 /// A number to six decimals: as much as a picture can show, and little enough to come out of any JSON reader as it went
 /// in. Adding zero makes −0 the 0 that it equals.
-pub(super) fn rounded(number: f64) -> f64 {
+pub(in crate::domain::transform) fn rounded(number: f64) -> f64 {
     (number * 1e6).round() / 1e6 + 0.0
 }
 
@@ -170,12 +170,8 @@ where
 }
 
 /// The name that `name` was probably meant to be.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n &'n str>) -> &'n str {
-    known
-        .max_by(|first, second| {
-            let score = |known: &str| strsim::jaro_winkler(name, known);
-            score(first).total_cmp(&score(second))
-        })
-        .copied()
-        .unwrap_or_default()
+fn nearest<'n>(name: &str, known: &[&'n str]) -> &'n str {
+    let score = |known: &str| strsim::jaro_winkler(name, known);
+    let best = known.iter().max_by(|first, second| score(first).total_cmp(&score(second)));
+    best.copied().unwrap_or_default()
 }

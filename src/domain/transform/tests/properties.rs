@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Source, Spec},
+    super::{Auto, Font, Profile, Source, Spec, parse as reader},
     parse,
 };
-use crate::domain::format::Format;
+use crate::domain::{format::Format, image::Focus};
 
 fn maybe(values: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Option<Value>> {
     proptest::option::of(values).boxed()
@@ -24,13 +24,21 @@ fn object(
     })
 }
 
-fn one_of(values: &'static [&'static str]) -> impl Strategy<Value = Value> {
-    proptest::sample::select(values).prop_map(Value::from)
+fn one_of(values: impl Into<Vec<&'static str>>) -> impl Strategy<Value = Value> {
+    proptest::sample::select(values.into()).prop_map(Value::from)
+}
+
+fn names_of<T>(names: &'static [(&'static str, T)]) -> impl Strategy<Value = Value> {
+    one_of(names.iter().map(|(name, _)| *name).collect::<Vec<_>>())
 }
 
 fn gravity() -> impl Strategy<Value = Value> {
+    prop_oneof![place(), place(), place(), Just(json!("smart"))]
+}
+
+fn place() -> impl Strategy<Value = Value> {
     prop_oneof![
-        one_of(&[
+        one_of([
             "center",
             "north",
             "northeast",
@@ -47,7 +55,7 @@ fn gravity() -> impl Strategy<Value = Value> {
 }
 
 fn color() -> impl Strategy<Value = Value> {
-    one_of(&["red", "#f00", "white", "#FFFFFF", "transparent", "#12345678", "#00000000"])
+    one_of(["red", "#f00", "white", "#FFFFFF", "transparent", "#12345678", "#00000000"])
 }
 
 fn length() -> impl Strategy<Value = Value> {
@@ -66,7 +74,7 @@ fn resize() -> impl Strategy<Value = Value> {
         any::<bool>(),
     );
     let rest = object(vec![
-        ("fit", maybe(one_of(&["cover", "contain", "inside", "outside", "fill"]))),
+        ("fit", maybe(one_of(["cover", "contain", "inside", "outside", "fill"]))),
         ("gravity", maybe(gravity())),
         ("background", maybe(color())),
         ("enlarge", maybe(any::<bool>().prop_map(Value::from))),
@@ -118,11 +126,92 @@ fn filters() -> impl Strategy<Value = Value> {
         ("saturation", percent()),
         ("hue", maybe((-360..=360).prop_map(Value::from))),
         ("gamma", maybe(prop_oneof![Just(json!(1)), Just(json!(2.2))])),
+        ("sharpen", maybe((0.0..10.0).prop_map(|sigma: f64| json!(sigma)))),
+        ("contrast", percent()),
+        ("pixelate", maybe((1..5).prop_map(Value::from))),
+        ("vignette", maybe((0..=100).prop_map(Value::from))),
+        ("tint", maybe(color())),
+        ("colorize", maybe(color())),
     ])
+}
+
+fn trim() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        Just(json!({})),
+        (0..=255).prop_map(|threshold| json!({"threshold": threshold})),
+        Just(json!({"threshold": 10})),
+    ]
+}
+
+fn watermark() -> impl Strategy<Value = Value> {
+    let degrees = || maybe((-360..=360).prop_map(Value::from));
+    let shift = || maybe(prop_oneof![Just(json!(0)), (-8000..=8000).prop_map(Value::from)]);
+    let laid = || {
+        vec![
+            (
+                "opacity",
+                maybe(prop_oneof![
+                    Just(json!(1)),
+                    Just(json!(0)),
+                    (0.0..=1.0).prop_map(|opacity: f64| json!(opacity))
+                ]),
+            ),
+            ("gravity", maybe(place())),
+            ("x", shift()),
+            ("y", shift()),
+            ("rotate", degrees()),
+            ("tile", maybe(any::<bool>().prop_map(Value::from))),
+        ]
+    };
+    let extent = || {
+        prop_oneof![
+            Just(json!({})),
+            (1..=2000).prop_map(|size| json!({"size": size})),
+            (0.001..=1.0).prop_map(|scale: f64| json!({"scale": scale})),
+        ]
+    };
+    let text = prop_oneof![Just("  \n".to_owned()), "\\PC{1,20}", "[a-c\n]{1,5}"];
+    let letters = vec![("color", maybe(color())), ("font", maybe(names_of(Font::NAMES)))];
+    let words = (text, extent(), object([laid(), letters].concat())).prop_map(
+        |(text, extent, mut fields)| {
+            fields["text"] = json!(text);
+            merged(fields, extent)
+        },
+    );
+    let picture = (any::<u128>(), extent(), object(laid())).prop_map(|(id, extent, mut fields)| {
+        fields["image_id"] = json!(uuid::Uuid::from_u128(id));
+        merged(fields, extent)
+    });
+    prop_oneof![words, picture]
+}
+
+fn merged(mut fields: Value, more: Value) -> Value {
+    for (name, value) in more.as_object().unwrap() {
+        fields[name] = value.clone();
+    }
+    fields
+}
+
+fn border() -> impl Strategy<Value = Value> {
+    (1..=1000, maybe(color())).prop_map(|(width, color)| match color {
+        Some(color) => json!({"width": width, "color": color}),
+        None => json!({"width": width}),
+    })
+}
+
+fn strip() -> impl Strategy<Value = Value> {
+    let names = &["exif", "icc", "iptc", "xmp", "copyright"][..];
+    prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        proptest::collection::vec(proptest::sample::select(names), 0..7)
+            .prop_map(|names| json!({"keep": names})),
+    ]
 }
 
 fn operations() -> Vec<(&'static str, BoxedStrategy<Option<Value>>)> {
     vec![
+        ("trim", maybe(trim())),
         ("resize", maybe(resize())),
         ("crop", maybe(crop())),
         (
@@ -135,13 +224,26 @@ fn operations() -> Vec<(&'static str, BoxedStrategy<Option<Value>>)> {
         ("flip", maybe(any::<bool>().prop_map(Value::from))),
         ("mirror", maybe(any::<bool>().prop_map(Value::from))),
         ("filters", maybe(filters())),
+        ("round", maybe(prop_oneof![Just(json!("max")), (1..=8000).prop_map(Value::from)])),
+        ("watermark", maybe(watermark())),
+        ("border", maybe(border())),
     ]
 }
 
 fn output() -> Vec<(&'static str, BoxedStrategy<Option<Value>>)> {
     vec![
-        ("format", maybe(one_of(parse::FORMATS))),
-        ("quality", maybe(prop_oneof![Just(json!(80)), (1..=100).prop_map(Value::from)])),
+        ("format", maybe(one_of(reader::formats()))),
+        (
+            "quality",
+            maybe(prop_oneof![
+                Just(json!(80)),
+                (1..=100).prop_map(Value::from),
+                names_of(Auto::NAMES)
+            ]),
+        ),
+        ("max_bytes", maybe((1_u32..=1_000_000_000).prop_map(Value::from))),
+        ("profile", maybe(names_of(Profile::NAMES))),
+        ("strip", maybe(strip())),
         ("background", maybe(color())),
         ("lossless", maybe(any::<bool>().prop_map(Value::from))),
         ("progressive", maybe(any::<bool>().prop_map(Value::from))),
@@ -166,6 +268,141 @@ fn spec() -> impl Strategy<Value = Value> {
                 fields
             });
     prop_oneof![object_form, list_form]
+}
+
+/// A picture, of which all that matters to a spec is random.
+fn source() -> impl Strategy<Value = Source> {
+    let focus = proptest::option::of((0.0..=1.0, 0.0..=1.0).prop_map(|(x, y)| Focus { x, y }));
+    (proptest::sample::select(Format::ALL), any::<bool>(), focus)
+        .prop_map(|(format, has_alpha, focus)| Source { format, has_alpha, focus })
+}
+
+/// The same in other words: in lists, with every default spelled out and every value in another notation.
+fn reworded(spec: &Value) -> Value {
+    let mut other = in_other_words("", spec);
+    for (name, default) in [
+        ("strip", json!(true)),
+        ("profile", json!("best")),
+        ("background", json!("#FFF")),
+        ("lossless", json!(false)),
+        ("progressive", json!(false)),
+    ] {
+        fill(&mut other, name, default);
+    }
+    if let Some(list) = other.get_mut("operations") {
+        let list = list.as_array_mut().unwrap();
+        list.insert(0, json!({"filters": {"blur": 0, "colorize": "#ff000000"}}));
+        list.push(json!({"watermark": {"text": "unseen", "opacity": 0}}));
+        list.push(json!({"trim": false}));
+        return other;
+    }
+    let fields = other.as_object_mut().unwrap();
+    let list =
+        reader::OPERATIONS.iter().filter_map(|name| Some(json!({*name: fields.remove(*name)?})));
+    let list = list.flat_map(one_by_one).collect();
+    fields.insert("operations".to_owned(), list);
+    other
+}
+
+/// Each filter in an entry of its own.
+fn one_by_one(entry: Value) -> Vec<Value> {
+    match entry["filters"].as_object() {
+        Some(filters) => reader::FILTERS
+            .iter()
+            .filter_map(|name| Some(json!({"filters": {*name: filters.get(*name)?}})))
+            .collect(),
+        None => vec![entry],
+    }
+}
+
+fn fill(fields: &mut Value, name: &str, default: Value) {
+    if fields.get(name).is_none() {
+        fields[name] = default;
+    }
+}
+
+/// `value`, which stands under `name`, in another notation.
+fn in_other_words(name: &str, value: &Value) -> Value {
+    let text = value.as_str();
+    match (name, value) {
+        ("background" | "color" | "tint" | "colorize", _) => {
+            let color = text.unwrap().parse::<crate::domain::color::Color>().unwrap();
+            let digits: String =
+                color.channels().iter().map(|byte| format!("{byte:02X}")).collect();
+            json!(format!("#{digits}"))
+        }
+        ("gravity", _) if text == Some("center") => json!({"x": 0.5, "y": 0.5}),
+        ("gravity", _) if text == Some("west") => json!({"x": -0.0, "y": 0.5}),
+        ("gravity", _) if text == Some("southeast") => json!({"x": 1, "y": 1.0}),
+        ("format", _) if text == Some("jpeg") => json!("jpg"),
+        ("format", _) if text == Some("tif") => json!("tiff"),
+        ("quality", _) if text == Some("auto") => json!("auto:good"),
+        ("aspect", Value::Number(ratio)) => json!(ratio.to_string()),
+        ("trim", Value::Bool(true)) => json!({"threshold": 10.0}),
+        ("sepia", Value::Bool(on)) => json!(if *on { 100 } else { 0 }),
+        ("strip", Value::Bool(on)) => {
+            json!({"keep": if *on { &[][..] } else { &["icc", "copyright", "exif"][..] }})
+        }
+        ("keep", Value::Array(names)) => names.iter().rev().chain(names).cloned().collect(),
+        ("rotate", Value::Number(degrees)) => match degrees.as_i64().unwrap() {
+            degrees @ 1.. => json!(degrees - 360),
+            degrees => json!(degrees + 360),
+        },
+        ("x" | "y" | "round" | "threshold" | "pixelate" | "max_bytes", Value::Number(number)) => {
+            json!(number.as_f64().unwrap())
+        }
+        (_, Value::Array(items)) => items.iter().map(|item| in_other_words("", item)).collect(),
+        (_, Value::Object(fields)) => {
+            let fields =
+                fields.iter().map(|(name, value)| (name.clone(), in_other_words(name, value)));
+            let mut other = Value::Object(fields.collect());
+            for (name, default) in defaults(name, &other) {
+                fill(&mut other, name, default);
+            }
+            other
+        }
+        (_, other) => other.clone(),
+    }
+}
+
+/// What the object under `name` means where it says nothing.
+fn defaults(name: &str, fields: &Value) -> Vec<(&'static str, Value)> {
+    match name {
+        "resize" => vec![
+            ("fit", json!("cover")),
+            ("gravity", json!({"x": 0.5, "y": 0.5})),
+            ("enlarge", json!(true)),
+            ("dpr", json!(1.0)),
+        ],
+        "crop" if fields.get("x").is_none() => vec![("gravity", json!("center"))],
+        "border" => vec![("color", json!("#000"))],
+        "trim" => vec![("threshold", json!(10))],
+        "filters" => vec![
+            ("grayscale", json!(false)),
+            ("blur", json!(-0.0)),
+            ("hue", json!(-360)),
+            ("gamma", json!(1.0)),
+            ("pixelate", json!(1)),
+            ("vignette", json!(0)),
+            ("tint", json!("#abcdef00")),
+            ("colorize", json!("transparent")),
+        ],
+        "watermark" => {
+            let mut all = vec![
+                ("opacity", json!(1)),
+                ("gravity", json!("center")),
+                ("x", json!(0)),
+                ("y", json!(0)),
+                ("rotate", json!(360)),
+                ("tile", json!(false)),
+            ];
+            if fields.get("text").is_some() {
+                all.extend([("color", json!("#000000ff")), ("font", json!("sans"))]);
+            }
+            all
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The same JSON with the fields of every object written in the opposite order.
@@ -199,11 +436,39 @@ proptest! {
     }
 
     #[test]
-    fn a_resolved_spec_is_a_fixed_point(written in spec(), has_alpha: bool, webp: bool) {
-        let source = Source { format: Format::Png, has_alpha };
-        let spec = parse(written).resolved(source, webp.then_some("image/webp"));
+    fn a_resolved_spec_is_a_fixed_point(written in spec(), source in source(), accept in proptest::option::of("(image/(avif|webp|png)(;q=0)?, )*")) {
+        let spec = parse(written).resolved(source, accept.as_deref());
         prop_assert_eq!(&parse(spec.canonical()), &spec);
         prop_assert_eq!(&spec.resolved(source, None), &spec);
+    }
+
+    #[test]
+    fn other_words_for_one_meaning_have_one_hash(written in spec()) {
+        let other = reworded(&written);
+        let (spec, same) = (parse(written), parse(other.clone()));
+        prop_assert_eq!(&same, &spec, "{}", other);
+        prop_assert_eq!(same.hash(), spec.hash());
+    }
+
+    /// One field of a spec taken from another: the hash is another just when the meaning is.
+    #[test]
+    fn another_meaning_has_another_hash(fields in object([operations(), output()].concat()), others in object([operations(), output()].concat())) {
+        let spec = parse(fields.clone());
+        for (name, value) in others.as_object().unwrap() {
+            let mut other = fields.clone();
+            other[name] = value.clone();
+            let other = parse(other);
+            prop_assert_eq!(other.hash() == spec.hash(), other == spec, "{} = {}", name, value);
+        }
+    }
+
+    #[test]
+    fn the_default_profile_is_all_that_depends_on_the_deployment(written in spec()) {
+        let fast = Spec::parse_with(&written, Profile::Fast).unwrap();
+        let mut explicit = written;
+        fill(&mut explicit, "profile", json!("fast"));
+        prop_assert_eq!(&fast, &parse(explicit));
+        prop_assert_eq!(&parse(fast.canonical()), &fast);
     }
 
     #[test]
@@ -214,7 +479,7 @@ proptest! {
 
     #[test]
     fn both_forms_of_one_meaning_have_one_hash(fields in object(operations())) {
-        let list: Vec<Value> = parse::OPERATIONS
+        let list: Vec<Value> = reader::OPERATIONS
             .iter()
             .filter_map(|name| fields.get(name).map(|value| json!({*name: value})))
             .collect();
@@ -222,13 +487,12 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_it_panic(text in "[\\{\\}\\[\\]\":,a-z0-9.\\-]{0,60}", at in 0_usize..12, with in 0_usize..6) {
+    fn no_json_makes_it_panic(text in "[\\{\\}\\[\\]\":,a-z0-9.\\-]{0,60}", at in 0_usize..19, with in 0_usize..6) {
         if let Ok(value) = serde_json::from_str::<Value>(&text) {
             let _ = Spec::parse(&value);
         }
         let odd = [Value::Null, json!(-1), json!(1e308), json!("x"), json!([]), json!({"x": {}})];
-        let fields = [parse::OPERATIONS, parse::OUTPUT, &["operations"]].concat();
-        let name = fields[at];
+        let name = [reader::OPERATIONS, reader::OUTPUT, &["operations"]].concat()[at];
         let _ = Spec::parse(&json!({name: odd[with].clone()}));
     }
 }

@@ -7,7 +7,7 @@ use super::{blur, sharpen};
 use crate::imaging::control::Control;
 
 fn blurred(mut frame: RgbaImage, sigma: f64) -> RgbaImage {
-    blur(&mut frame, sigma, &Control::default()).unwrap();
+    blur::<u8>(&mut frame, sigma, &Control::default()).unwrap();
     frame
 }
 
@@ -67,7 +67,7 @@ fn sharpening_steepens_an_edge_and_leaves_the_rest() {
     let mut edge = RgbaImage::from_fn(40, 3, |x, _| {
         Rgba(if x < 20 { [100, 100, 100, 255] } else { [150, 150, 150, 255] })
     });
-    sharpen(&mut edge, 1.0, &Control::default()).unwrap();
+    sharpen::<u8>(&mut edge, 1.0, &Control::default()).unwrap();
     assert_eq!(edge.get_pixel(5, 1).0, [100, 100, 100, 255]);
     assert_eq!(edge.get_pixel(35, 1).0, [150, 150, 150, 255]);
     assert!(edge.get_pixel(19, 1).0[0] < 95 && edge.get_pixel(20, 1).0[0] > 155);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 fn turned(frame: RgbaImage, degrees: u16, background: Color) -> RgbaImage {
-    rotate(frame, degrees, background, &Control::default()).unwrap()
+    rotate::<u8>(frame, degrees, background, &Control::default()).unwrap()
 }
 
 #[test]

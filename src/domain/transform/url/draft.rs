@@ -1,0 +1,212 @@
+//! The JSON form in the making, which remembers where each of its fields was written.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::parameter::Parameter;
+use crate::domain::{
+    color::Color,
+    error::Fault,
+    transform::{Profile, Spec, parse::OPERATIONS},
+};
+
+/// One entry of `operations`.
+pub(super) struct Step {
+    name: String,
+    value: Value,
+    /// The parameter that each field comes from.
+    origins: BTreeMap<&'static str, Parameter>,
+    /// The parameter that the rest of it comes from.
+    whole: Parameter,
+}
+
+impl Step {
+    /// An operation that has no fields.
+    pub(super) fn plain(name: &str, value: impl Into<Value>, whole: Parameter) -> Self {
+        Self { name: name.to_owned(), value: value.into(), origins: BTreeMap::new(), whole }
+    }
+
+    /// An operation whose fields follow.
+    pub(super) fn object(name: &str, whole: Parameter) -> Self {
+        Self::plain(name, Map::new(), whole)
+    }
+
+    /// Sets a field.
+    pub(super) fn set(&mut self, field: &'static str, value: impl Into<Value>, origin: Parameter) {
+        if let Some(fields) = self.value.as_object_mut() {
+            fields.insert(field.to_owned(), value.into());
+        }
+        self.origins.insert(field, origin);
+    }
+
+    /// Sets a field that nobody wrote.
+    pub(super) fn imply(&mut self, field: &'static str, value: impl Into<Value>) {
+        self.set(field, value, self.whole.clone());
+    }
+
+    /// Forgets a field.
+    pub(super) fn unset(&mut self, field: &str) {
+        if let Some(fields) = self.value.as_object_mut() {
+            fields.remove(field);
+        }
+    }
+
+    /// Whether a field is set.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.value.get(field).is_some()
+    }
+
+    fn origin(&self, field: Option<&str>) -> &Parameter {
+        field.and_then(|field| self.origins.get(field)).unwrap_or(&self.whole)
+    }
+}
+
+/// The whole spec.
+pub(super) struct Draft {
+    steps: Vec<Step>,
+    output: BTreeMap<&'static str, (Value, Parameter)>,
+    /// What presets say of the output.
+    inherited: Map<String, Value>,
+    /// What the last padding is made of.
+    padding: Option<(Value, Parameter)>,
+    /// Each `dpr_` that stands without a size, and how many steps come before it.
+    loose: Vec<(usize, Value, Parameter)>,
+    pub faults: Vec<Fault>,
+}
+
+impl Draft {
+    pub(super) fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            output: BTreeMap::new(),
+            inherited: Map::new(),
+            padding: None,
+            loose: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Adds an operation.
+    pub(super) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Sets a field of the output. It may be said again, if the same is said.
+    pub(super) fn set(&mut self, field: &'static str, value: impl Into<Value>, origin: Parameter) {
+        let value = value.into();
+        match self.output.get(field) {
+            Some((other, first)) if *other != value => {
+                let first = format!("{} in component {}", first.written, first.component);
+                self.faults.push(origin.fault(format!("says otherwise than {first}")));
+            }
+            Some(_) => {}
+            None => {
+                self.output.insert(field, (value, origin));
+            }
+        }
+    }
+
+    /// Keeps these kinds of metadata too.
+    pub(super) fn keep(&mut self, kinds: &[&str], origin: Parameter) {
+        let kept = self.output.entry("strip").or_insert((json!({"keep": []}), origin));
+        if let Some(Value::Array(kept)) = kept.0.get_mut("keep") {
+            kept.extend(kinds.iter().map(|kind| Value::from(*kind)));
+        }
+    }
+
+    /// Remembers what a padding is made of: the same lies beneath transparency, unless something else is said of that.
+    pub(super) fn padded(&mut self, color: Color, origin: Parameter) {
+        self.padding = Some((Value::from(color.to_string()), origin));
+    }
+
+    /// Remembers a `dpr_` that stands without a size: Cloudinary's builders write it into a component of its own.
+    pub(super) fn scale_nearest(&mut self, dpr: Value, origin: Parameter) {
+        self.loose.push((self.steps.len(), dpr, origin));
+    }
+
+    /// Adds all that a preset says.
+    pub(super) fn splice(&mut self, preset: &Spec, origin: &Parameter) {
+        let mut canonical = preset.canonical();
+        let listed = canonical.get_mut("operations").map(Value::take);
+        let listed = listed.and_then(|list| list.as_array().cloned()).unwrap_or_default();
+        for entry in listed.iter().chain([&canonical]) {
+            for name in OPERATIONS {
+                let Some(value) = entry.get(*name) else { continue };
+                let mut step = Step::plain(name, value.clone(), origin.clone());
+                // A preset's own background is what its padding is made of.
+                if *name == "resize" && value.get("background").is_none() {
+                    step.imply("background", preset.background.to_string());
+                }
+                self.push(step);
+            }
+        }
+        if let Value::Object(fields) = canonical {
+            let output = fields
+                .into_iter()
+                .filter(|(name, _)| name != "operations" && !OPERATIONS.contains(&name.as_str()));
+            self.inherited.extend(output);
+        }
+        let profile = Profile::NAMES.iter().find(|(_, profile)| *profile == preset.profile);
+        if let Some((name, _)) = profile {
+            self.inherited.insert("profile".to_owned(), Value::from(*name));
+        }
+    }
+
+    /// The spec, or all that is wrong.
+    pub(super) fn finish(mut self, profile: Profile) -> Result<Spec, Vec<Fault>> {
+        self.scale();
+        if let Some((value, origin)) = self.padding.take() {
+            self.output.entry("background").or_insert((value, origin));
+        }
+        let mut fields = std::mem::take(&mut self.inherited);
+        for (name, (value, _)) in &self.output {
+            fields.insert((*name).to_owned(), value.clone());
+        }
+        let steps = self.steps.iter().map(|step| json!({step.name.as_str(): step.value}));
+        fields.insert("operations".to_owned(), steps.collect());
+        match Spec::parse_with(&Value::Object(fields), profile) {
+            Ok(spec) if self.faults.is_empty() => Ok(spec),
+            Ok(_) => Err(self.faults),
+            Err(found) => {
+                let found = found.into_iter().map(|fault| self.translate(fault));
+                let found: Vec<Fault> = found.collect();
+                Err(self.faults.into_iter().chain(found).collect())
+            }
+        }
+    }
+
+    /// Gives every loose `dpr_` to the last resize before it, or else to the first after it.
+    fn scale(&mut self) {
+        for (place, dpr, origin) in std::mem::take(&mut self.loose) {
+            let sized = |step: &Step| step.name == "resize";
+            let before = self.steps.iter().take(place).rposition(sized);
+            let after = || self.steps.iter().position(sized);
+            match before.or_else(after).and_then(|index| self.steps.get_mut(index)) {
+                None => self.faults.push(origin.fault("needs w_ or h_ in some component")),
+                Some(step) if step.value.get("dpr").is_some() => {
+                    self.faults.push(origin.fault("that size has a dpr_ already"));
+                }
+                Some(step) => step.set("dpr", dpr, origin),
+            }
+        }
+    }
+
+    /// A fault of the JSON form in the words of the URL.
+    fn translate(&self, fault: Fault) -> Fault {
+        let mut path = fault.pointer.split('/').skip(1);
+        let origin = match path.next() {
+            Some("operations") => {
+                let index = path.next().and_then(|index| index.parse::<usize>().ok());
+                let step = index.and_then(|index| self.steps.get(index));
+                step.map(|step| step.origin(path.nth(1)))
+            }
+            Some(field) => self.output.get(field).map(|(_, origin)| origin),
+            None => None,
+        };
+        match origin {
+            Some(origin) => origin.fault(fault.detail),
+            None => Fault::new("", fault.detail),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The URL form of a spec: Cloudinary's syntax, `c_fill,w_300,h_200/e_sepia:50/f_auto,q_auto`.
+//!
+//! What is written becomes the JSON form, step by step, and the one JSON parser reads that: ranges are said once. Whatever
+//! it finds is told in the words of the URL. Nothing that stands in the text is passed over: what no step has taken is a
+//! fault.
+
+mod component;
+mod draft;
+mod effect;
+mod layer;
+mod parameter;
+mod reference;
+mod size;
+mod table;
+
+use percent_encoding::percent_decode_str;
+
+use self::{draft::Draft, parameter::Component};
+use super::{Profile, Spec};
+use crate::domain::error::Fault;
+
+pub use self::reference::url_reference_markdown;
+
+/// Finds the preset of a name.
+type Presets<'p> = &'p dyn Fn(&str) -> Option<Spec>;
+
+impl Spec {
+    /// Reads the URL form, percent-encoded as it was sent. A text that names no profile means `profile`. Where this is
+    /// used there are no named presets: `t_` is a fault.
+    ///
+    /// # Errors
+    /// All that is wrong with it. A pointer names the component, counted from 0, and the parameter: `/1/e` is `e_` of the
+    /// second one.
+    pub fn from_url(text: &str, profile: Profile) -> Result<Self, Vec<Fault>> {
+        read(text, profile, None)
+    }
+
+    /// The same, with `presets` to look up what `t_` names. The operations of a preset run where it stands; what it says of
+    /// the output holds unless the rest of the text says otherwise.
+    ///
+    /// # Errors
+    /// All that is wrong with it; a preset that is not found is one fault.
+    pub fn from_url_with(
+        text: &str,
+        profile: Profile,
+        presets: &dyn Fn(&str) -> Option<Spec>,
+    ) -> Result<Self, Vec<Fault>> {
+        read(text, profile, Some(presets))
+    }
+}
+
+fn read(text: &str, profile: Profile, presets: Option<Presets<'_>>) -> Result<Spec, Vec<Fault>> {
+    // Some clients encode even the commas. What a text layer wants to keep from being read here is encoded twice.
+    let Ok(decoded) = percent_decode_str(text).decode_utf8() else {
+        return Err(vec![Fault::new("", "must be percent-encoded UTF-8")]);
+    };
+    if decoded.is_empty() {
+        return Err(vec![Fault::new("", "names no transformation")]);
+    }
+    let mut draft = Draft::new();
+    let components = decoded.split('/').enumerate();
+    let mut components: Vec<Component> =
+        components.map(|(index, text)| Component::read(index, text, &mut draft.faults)).collect();
+    while !components.is_empty() {
+        let rest = components.split_off(layer::length(&components));
+        let block = std::mem::replace(&mut components, rest);
+        if block.first().is_some_and(|first| first.has("l")) {
+            layer::read(block, &mut draft);
+        } else {
+            for component in block {
+                component::read(component, &mut draft, presets);
+            }
+        }
+    }
+    draft.finish(profile)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! SVG: a drawing, read and drawn by usvg and resvg. Nothing is loaded from outside: no file, no address, no entity; letters are
+//! the engine's own, and pictures inside of the file obey the limits of all pictures.
+
+use std::sync::{Arc, LazyLock};
+
+use resvg::{
+    tiny_skia::{Pixmap, Transform},
+    usvg::{
+        self, Group, ImageHrefResolver, ImageKind, Node, Options, Tree,
+        fontdb::Database,
+        roxmltree::{Document, ParsingOptions},
+    },
+};
+
+use super::{fonts, probe::Probe};
+use crate::domain::{
+    error::{Code, Error, Result},
+    format::Format,
+    limits::Limits,
+};
+
+/// Longer files are drawings that nobody waits for.
+const LONGEST: usize = 4 << 20;
+/// Elements and texts of a file.
+const NODES: u32 = 200_000;
+/// So many layers are always allowed, and so many bytes of more.
+const LAYERS: u64 = 4;
+const LAYERS_MEMORY: u64 = 256 << 20;
+/// Elements that draw others again, or filter: each may cost a pass over the picture.
+const DEAR: usize = 500;
+/// What these are called. `use` can draw what it names, which again may hold some.
+const DEAR_NAMES: &[&str] = &["use", "pattern", "mask", "filter", "image", "clipPath"];
+
+static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(fonts::REGULAR.to_vec());
+    fonts.load_font_data(fonts::BOLD.to_vec());
+    for set in [
+        Database::set_serif_family,
+        Database::set_sans_serif_family,
+        Database::set_monospace_family,
+        Database::set_cursive_family,
+        Database::set_fantasy_family,
+    ] {
+        set(&mut fonts, fonts::FAMILY);
+    }
+    Arc::new(fonts)
+});
+
+/// Whether what begins like this may be a text with tags.
+pub(super) fn is_text(start: &[u8]) -> bool {
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    text.trim_ascii_start().first().is_none_or(|first| *first == b'<')
+}
+
+/// Whether a text that begins like this is SVG: its first element is called so.
+pub(super) fn is_svg(start: &[u8]) -> bool {
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let mut rest = text.trim_ascii_start();
+    loop {
+        let past = |end: &[u8]| {
+            let at = rest.windows(end.len()).position(|part| part == end)?;
+            rest.get(at + end.len()..)
+        };
+        let after = match rest {
+            [b'<', b'?', ..] => past(b"?>"),
+            [b'<', b'!', b'-', b'-', ..] => past(b"-->"),
+            // What a document type declares stands in brackets, and holds the sign that ends it.
+            [b'<', b'!', ..] => past(b">")
+                .filter(|after| {
+                    let type_ = rest.get(..rest.len() - after.len()).unwrap_or_default();
+                    !type_.contains(&b'[')
+                })
+                .or_else(|| past(b"]>")),
+            _ => break,
+        };
+        let Some(after) = after else { return false };
+        rest = after.trim_ascii_start();
+    }
+    let name = rest.strip_prefix(b"<").unwrap_or_default();
+    let length =
+        name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b':').count();
+    let name = name.get(..length).unwrap_or_default();
+    name == b"svg" || name.ends_with(b":svg")
+}
+
+/// The size that a drawing has by itself: its own width and height, else that of its view box.
+pub(super) fn size(file: &[u8]) -> Result<(u32, u32)> {
+    let text = text_of(file)?;
+    let document = parsed(text)?;
+    let root = document.root_element();
+    let own = ["width", "height", "viewBox"].into_iter().filter_map(|name| {
+        let value = root.attribute(name)?;
+        // Units and numbers; nothing that would need escaping.
+        let is_plain = value.chars().all(|c| c.is_ascii_alphanumeric() || " .,%+-".contains(c));
+        is_plain.then(|| format!(" {name}=\"{value}\""))
+    });
+    // The size is that of the same drawing with nothing in it.
+    let empty = format!("<svg xmlns=\"http://www.w3.org/2000/svg\"{}/>", own.collect::<String>());
+    let tree = Tree::from_str(&empty, &Options::default()).map_err(broken)?;
+    let size = tree.size().to_int_size();
+    Ok((size.width(), size.height()))
+}
+
+/// Draws a file whose size was checked: RGBA with straight alpha.
+pub(super) fn draw(file: &[u8], probe: &Probe, limits: &Limits) -> Result<Vec<u8>> {
+    let text = text_of(file)?;
+    let document = parsed(text)?;
+    let embedded = limits.clone();
+    let options = Options {
+        font_family: fonts::FAMILY.to_owned(),
+        fontdb: FONTS.clone(),
+        image_href_resolver: ImageHrefResolver {
+            resolve_data: Box::new(move |_, data, _| embedded_picture(data, &embedded)),
+            resolve_string: Box::new(|_, _| None),
+        },
+        ..Options::default()
+    };
+    let tree = Tree::from_xmltree(&document, &options).map_err(broken)?;
+    let layers = layers(tree.root());
+    let bytes = u64::from(probe.width) * u64::from(probe.height) * 4 * layers;
+    if layers > LAYERS && bytes > LAYERS_MEMORY {
+        return Err(refused(format!("the SVG lays {layers} drawings into each other")));
+    }
+    let mut pixels = Pixmap::new(probe.width, probe.height)
+        .ok_or_else(|| Error::internal("the size was checked and is none"))?;
+    resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
+    Ok(pixels
+        .pixels()
+        .iter()
+        .flat_map(|pixel| {
+            let color = pixel.demultiply();
+            [color.red(), color.green(), color.blue(), color.alpha()]
+        })
+        .collect())
+}
+
+/// How many groups lie in each other that are drawn by themselves before they are laid on what is beneath: for each there is
+/// a picture of its own. As deep as the parser let them be nested.
+fn layers(group: &Group) -> u64 {
+    let inner = group.children().iter().filter_map(|node| match node {
+        Node::Group(group) => Some(layers(group)),
+        _ => None,
+    });
+    inner.max().unwrap_or(0) + u64::from(group.should_isolate())
+}
+
+/// A picture inside of the file, if it is one that we read, and within the limits; never another drawing.
+fn embedded_picture(data: Arc<Vec<u8>>, limits: &Limits) -> Option<ImageKind> {
+    let probe = super::probe(std::io::Cursor::new(data.as_slice()), limits).ok()?;
+    match probe.format {
+        Format::Jpeg => Some(ImageKind::JPEG(data)),
+        Format::Png => Some(ImageKind::PNG(data)),
+        Format::Gif => Some(ImageKind::GIF(data)),
+        Format::Webp => Some(ImageKind::WEBP(data)),
+        _ => None,
+    }
+}
+
+fn text_of(file: &[u8]) -> Result<&str> {
+    if file.len() > LONGEST {
+        return Err(refused(format!("the SVG has more than {LONGEST} bytes")));
+    }
+    std::str::from_utf8(file).map_err(|_| corrupt("the SVG is not UTF-8"))
+}
+
+fn parsed(text: &str) -> Result<Document<'_>> {
+    // Entities can make of a few lines gigabytes, and name files.
+    if text.contains("<!ENTITY") {
+        return Err(refused("the SVG declares entities".to_owned()));
+    }
+    let options = ParsingOptions { allow_dtd: true, nodes_limit: NODES, ..Default::default() };
+    let document = Document::parse_with_options(text, options)
+        .map_err(|cause| corrupt("the SVG is no well-formed XML").caused_by(cause))?;
+    let dear = document.descendants().filter(|node| DEAR_NAMES.contains(&node.tag_name().name()));
+    if dear.count() > DEAR {
+        let names = DEAR_NAMES.join(", ");
+        return Err(refused(format!("the SVG has more than {DEAR} of {names}")));
+    }
+    Ok(document)
+}
+
+fn refused(detail: String) -> Error {
+    Error::new(Code::ImageTooLarge, detail)
+}
+
+fn corrupt(detail: &str) -> Error {
+    Error::new(Code::ImageCorrupt, detail)
+}
+
+fn broken(cause: usvg::Error) -> Error {
+    match cause {
+        usvg::Error::ElementsLimitReached => refused("the SVG has too many elements".to_owned()),
+        usvg::Error::InvalidSize => corrupt("the SVG has no size"),
+        cause => corrupt("the SVG is damaged").caused_by(cause),
+    }
+}

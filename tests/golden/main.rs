@@ -1,0 +1,216 @@
+//! The engine against pictures that were made without it: see README.md beside this file.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation
+)]
+
+mod measure;
+mod mutations;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+};
+
+use darkroom::{
+    domain::{ids::ImageId, limits::Limits, transform::Spec},
+    imaging::{Control, Output, Overlays, transform},
+};
+use image::{AnimationDecoder, DynamicImage, RgbaImage, codecs::gif::GifDecoder};
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
+use webp::AnimDecoder;
+
+use self::measure::{color_difference, psnr, ssimulacra2};
+
+/// One picture, and what is to become of it.
+#[derive(Debug, Clone, Deserialize)]
+struct Case {
+    family: String,
+    name: String,
+    source: String,
+    spec: Value,
+    expected: Vec<String>,
+    psnr: f64,
+    reason: String,
+    overlay: Option<String>,
+    depth: Option<u8>,
+    delays: Option<Vec<u32>>,
+    delta_e: Option<f64>,
+    alike: Option<f64>,
+}
+
+/// From this score on two pictures can't be told apart, one laid over the other.
+const ALIKE: f64 = 90.0;
+/// Families whose pictures are judged by the eye's measure too.
+const SEEN: &[&str] = &["resize", "gamma", "fit", "rotate", "filter"];
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn cases(family: &str) -> Vec<Case> {
+    let text = fs::read_to_string(here().join("cases.json")).unwrap();
+    let all: Vec<Case> = serde_json::from_str(&text).unwrap();
+    let of: Vec<Case> = all.into_iter().filter(|case| case.family == family).collect();
+    assert!(!of.is_empty(), "no case of {family}");
+    of
+}
+
+fn expected(name: &str) -> DynamicImage {
+    image::load_from_memory(&fs::read(here().join("expected").join(name)).unwrap()).unwrap()
+}
+
+impl Case {
+    /// What the engine makes of it.
+    fn make(&self) -> Output {
+        let mut spec = self.spec.clone();
+        let mut overlays = Overlays::new();
+        if let Some(overlay) = &self.overlay {
+            let id = ImageId::new();
+            let file = fs::read(here().join("sources").join(overlay)).unwrap();
+            overlays.insert(id, file.into());
+            spec["watermark"]["image_id"] = serde_json::json!(id);
+        }
+        if spec.get("format").is_none() {
+            spec["format"] = serde_json::json!("png");
+        }
+        let spec = Spec::parse(&spec).unwrap_or_else(|faults| panic!("{}: {faults:?}", self.name));
+        let source = fs::read(here().join("sources").join(&self.source)).unwrap();
+        transform(&source, &overlays, &spec, &Limits::default(), &Control::default())
+            .unwrap_or_else(|failure| panic!("{} {}: {failure:?}", self.family, self.name))
+    }
+
+    /// What is wrong with what the engine makes of it.
+    fn problems(&self) -> Vec<String> {
+        let output = self.make();
+        let frames = frames(&output);
+        let mut problems = Vec::new();
+        if frames.len() != self.expected.len() {
+            problems.push(format!("{} frames", frames.len()));
+        }
+        if let Some(delays) = &self.delays {
+            let found: Vec<u32> = frames.iter().map(|(_, delay)| *delay).collect();
+            if found != *delays {
+                problems.push(format!("delays {found:?}"));
+            }
+        }
+        for ((made, _), name) in frames.iter().zip(&self.expected) {
+            problems.extend(self.compare(made, &expected(name)));
+        }
+        problems
+    }
+
+    fn compare(&self, made: &DynamicImage, expected: &DynamicImage) -> Vec<String> {
+        let size = |picture: &DynamicImage| (picture.width(), picture.height());
+        if size(made) != size(expected) {
+            return vec![format!("{:?} instead of {:?}", size(made), size(expected))];
+        }
+        let mut problems = Vec::new();
+        if self.depth == Some(16) && made.color().bytes_per_pixel() <= made.color().channel_count()
+        {
+            problems.push("it has only eight bits".to_owned());
+        }
+        let found = psnr(made, expected);
+        if found < self.psnr {
+            problems.push(format!("{found:.1} dB; at least {} ({})", self.psnr, self.reason));
+        }
+        if SEEN.contains(&self.family.as_str()) {
+            let score = ssimulacra2(made, expected);
+            let least = self.alike.unwrap_or(ALIKE);
+            if score < least {
+                problems.push(format!("SSIMULACRA2 {score:.1}; at least {least}"));
+            }
+        }
+        if let Some(most) = self.delta_e {
+            let (mean, worst) = color_difference(made, expected);
+            if worst > most {
+                problems.push(format!("ΔE2000 {worst:.2}, {mean:.2} in the mean; at most {most}"));
+            }
+        }
+        problems
+    }
+}
+
+/// The frames of a result and how long each is shown; one of a still picture.
+fn frames(output: &Output) -> Vec<(DynamicImage, u32)> {
+    match output.format.as_str() {
+        "gif" => {
+            let decoder = GifDecoder::new(Cursor::new(&output.bytes)).unwrap();
+            let frames = decoder.into_frames().collect_frames().unwrap();
+            let shown = frames.into_iter().map(|frame| {
+                let (numerator, denominator) = frame.delay().numer_denom_ms();
+                (DynamicImage::ImageRgba8(frame.into_buffer()), numerator / denominator)
+            });
+            shown.collect()
+        }
+        "webp" => {
+            // By libwebp: it says when each frame ends.
+            let frames = AnimDecoder::new(&output.bytes).decode().unwrap();
+            let mut before = 0;
+            let shown = frames.into_iter().map(|frame| {
+                let delay =
+                    frame.get_time_ms() - std::mem::replace(&mut before, frame.get_time_ms());
+                {
+                    let pixels = frame.get_image().to_vec();
+                    let raster =
+                        RgbaImage::from_raw(frame.width(), frame.height(), pixels).unwrap();
+                    (DynamicImage::ImageRgba8(raster), delay.try_into().unwrap())
+                }
+            });
+            shown.collect()
+        }
+        _ => vec![(image::load_from_memory(&output.bytes).unwrap(), 0)],
+    }
+}
+
+/// Every case of a family; all that fail are named.
+fn check(family: &str) {
+    let failures: BTreeMap<String, Vec<String>> = cases(family)
+        .into_par_iter()
+        .map(|case| (case.name.clone(), case.problems()))
+        .filter(|(_, problems)| !problems.is_empty())
+        .collect();
+    assert!(failures.is_empty(), "{family}: {failures:#?}");
+}
+
+macro_rules! families {
+    ($($name:ident $family:literal)*) => {
+        $(#[test]
+        fn $name() {
+            check($family);
+        })*
+
+        /// No case is left out because nobody asks for its family.
+        #[test]
+        fn every_family_is_checked() {
+            let text = fs::read_to_string(here().join("cases.json")).unwrap();
+            let all: Vec<Case> = serde_json::from_str(&text).unwrap();
+            assert!(all.iter().all(|case| [$($family),*].contains(&case.family.as_str())));
+        }
+    };
+}
+
+families! {
+    resizing_in_linear_light "resize"
+    resizing_in_gamma_light "gamma"
+    fits_and_gravities "fit"
+    what_only_moves_pixels "move"
+    free_rotation "rotate"
+    filters "filter"
+    shapes "shape"
+    watermarks "watermark"
+    output "output"
+    decoding "decode"
+    orientations "orientation"
+    colours "colour"
+    sixteen_bits "sixteen"
+    animations "animation"
+}
