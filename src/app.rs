@@ -20,8 +20,9 @@ use crate::{
         consumer::Consumer,
         describer::Describer,
         doorbell::Doorbell,
-        janitor::Janitor,
+        janitor::{RemoveExpired, RemoveObjects},
         owner::{Open, Owner},
+        rounds,
         supervisor::Tree,
         transformer::Transformer,
     },
@@ -218,16 +219,19 @@ async fn start_actors(
     let open_storage: Open<Storage> =
         Arc::new(move || Box::pin(Storage::open_fs(data_dir.clone())));
     let open_cache: Open<Cache> = Arc::new(|| Box::pin(async { Ok(Cache::memory(CACHE_SIZE)) }));
-    let janitor = Janitor {
+    let removed = RemoveObjects {
         database: services.database.clone(),
         storage: services.storage.clone(),
         doorbell: services.deletions.clone(),
     };
+    let expired =
+        RemoveExpired { database: services.database.clone(), storage: services.storage.clone() };
     let mut children = vec![
         Owner::child("database", services.database.clone(), open_database),
         Owner::child("storage", services.storage.clone(), open_storage),
         Owner::child("cache", services.cache.clone(), open_cache),
-        janitor.child(),
+        rounds::child(removed),
+        rounds::child(expired),
         services.transformer.child(),
     ];
     if config.roles.has(Role::Worker) {
@@ -246,7 +250,7 @@ async fn start_actors(
             originals: services.originals.clone(),
             doorbell: services.uploads.clone(),
         };
-        children.push(describer.child());
+        children.push(rounds::child(describer));
     }
     Tree::start(children).await
 }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use super::{address::Address, doorbell::Doorbell, supervisor::Child};
+use super::{address::Address, doorbell::Doorbell, rounds::Chore};
 use crate::{
     adapters::{
         db::{
@@ -17,19 +14,15 @@ use crate::{
         },
         storage::{DeleteObject, Storage, SweepSpool},
     },
-    domain::error::Result,
+    domain::{error::Result, job::Cancel},
 };
 
-/// How often deletions that were not finished at once are tried again.
-const DELETIONS: Duration = Duration::from_secs(10);
-/// How often what has expired is removed.
-const EXPIRIES: Duration = Duration::from_secs(10 * 60);
 /// Objects removed before the next look at the list.
 const BATCH: i64 = 100;
 
-/// What the janitor works with.
+/// Removes the objects of what was deleted.
 #[derive(Clone)]
-pub struct Janitor {
+pub struct RemoveObjects {
     /// Knows what is to go.
     pub database: Address<Db>,
     /// Has what is to go.
@@ -38,21 +31,24 @@ pub struct Janitor {
     pub doorbell: Doorbell,
 }
 
-impl Janitor {
-    /// The child that runs it.
-    pub fn child(self) -> Child {
-        Child::actor("janitor", move || self.clone())
+impl Chore for RemoveObjects {
+    const NAME: &'static str = "janitor of objects";
+    const EVERY: Duration = Duration::from_secs(10);
+
+    fn doorbell(&self) -> Doorbell {
+        self.doorbell.clone()
     }
 
-    /// Removes the objects of deleted images until none is left that can be removed.
-    async fn remove_objects(&self) -> Result<()> {
+    /// Until none is left that can be removed.
+    async fn round(&self, _: &Cancel) -> Result<()> {
         loop {
             let pending = self.database.ask(PendingDeletions { limit: BATCH }).await?;
             let mut removed = 0;
             for (deletion_id, key) in pending {
                 // One that can't be removed now does not hold up the others.
                 if let Err(error) = self.storage.ask(DeleteObject { key: key.clone() }).await {
-                    report(Err(error));
+                    let cause = error.cause.as_deref();
+                    tracing::warn!(%error, cause, "an object can't be removed; will be tried again");
                     continue;
                 }
                 removed += 1;
@@ -64,115 +60,25 @@ impl Janitor {
             }
         }
     }
+}
 
-    async fn remove_expired(&self) -> Result<()> {
+/// Removes what has expired: tokens, idempotency keys, uploads that were broken off.
+#[derive(Clone)]
+pub struct RemoveExpired {
+    /// Has the tokens and the keys.
+    pub database: Address<Db>,
+    /// Has the uploads.
+    pub storage: Address<Storage>,
+}
+
+impl Chore for RemoveExpired {
+    const NAME: &'static str = "janitor of what expires";
+    const EVERY: Duration = Duration::from_secs(10 * 60);
+
+    async fn round(&self, _: &Cancel) -> Result<()> {
         self.database.ask(PurgeTokens { now: now() }).await?;
         self.database.ask(PurgeKeys { now: now() }).await?;
         self.storage.ask(SweepSpool).await?;
         Ok(())
-    }
-}
-
-/// What the janitor is told.
-#[derive(Clone, Copy)]
-pub enum Message {
-    /// Remove the objects of what was deleted.
-    Deletions,
-    /// Remove what has expired.
-    Expiries,
-    /// A round is over.
-    Done,
-}
-
-/// The round under way.
-pub struct State {
-    busy: bool,
-    again: bool,
-    rounds: TaskTracker,
-    clock: CancellationToken,
-}
-
-impl Actor for Janitor {
-    type Msg = Message;
-    type State = State;
-    type Arguments = ();
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Message>,
-        (): (),
-    ) -> Result<State, ActorProcessingErr> {
-        let clock = CancellationToken::new();
-        let ticking = clock.clone().run_until_cancelled_owned(tick(myself, self.doorbell.clone()));
-        tokio::spawn(ticking);
-        Ok(State { busy: false, again: false, rounds: TaskTracker::new(), clock })
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Message>,
-        message: Message,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Message::Deletions if state.busy => state.again = true,
-            Message::Deletions => {
-                state.busy = true;
-                let janitor = self.clone();
-                let round = async move { report(janitor.remove_objects().await) };
-                // What is left of a long one is done after the next start.
-                let round = state.clock.clone().run_until_cancelled_owned(round);
-                state.rounds.spawn(async move {
-                    round.await;
-                    // A janitor that has stopped begins no further round.
-                    let _ = myself.send_message(Message::Done);
-                });
-            }
-            Message::Done => {
-                state.busy = false;
-                if std::mem::take(&mut state.again) {
-                    myself.send_message(Message::Deletions)?;
-                }
-            }
-            Message::Expiries => {
-                let janitor = self.clone();
-                state.rounds.spawn(async move { report(janitor.remove_expired().await) });
-            }
-        }
-        Ok(())
-    }
-
-    async fn post_stop(
-        &self,
-        _: ActorRef<Message>,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        state.clock.cancel();
-        state.rounds.close();
-        state.rounds.wait().await;
-        Ok(())
-    }
-}
-
-/// A round that failed is repeated by the clock.
-fn report(round: Result<()>) {
-    if let Err(error) = round {
-        tracing::warn!(%error, cause = error.cause, "cleaning up failed; will be tried again");
-    }
-}
-
-/// Rings, and the clock, as messages.
-async fn tick(janitor: ActorRef<Message>, doorbell: Doorbell) {
-    let mut deletions = tokio::time::interval(DELETIONS);
-    let mut expiries = tokio::time::interval(EXPIRIES);
-    loop {
-        let message = tokio::select! {
-            () = doorbell.rung() => Message::Deletions,
-            _ = deletions.tick() => Message::Deletions,
-            _ = expiries.tick() => Message::Expiries,
-        };
-        if janitor.send_message(message).is_err() {
-            return;
-        }
     }
 }

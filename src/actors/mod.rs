@@ -8,13 +8,14 @@
 //!   ├─ storage       the objects                      (api, worker)
 //!   ├─ cache         what was looked up lately        (api, worker)
 //!   ├─ janitor       expiries, objects to be removed  (api, worker)
-//!   ├─ describer     pictures nobody has looked at yet (worker)
 //!   ├─ transformer   the rayon pool                   (api, worker)
-//!   └─ consumer      jobs under way                   (worker)
+//!   ├─ consumer      jobs under way                   (worker)
+//!   └─ describer     pictures nobody has looked at    (worker)
 //! ```
 //!
 //! `database`, `storage` and `cache` are one kind of actor, [`owner::Owner`], reached through an
-//! [`address::Address`] that outlives each incarnation of the actor behind it.
+//! [`address::Address`] that outlives each incarnation of the actor behind it. The janitor's and the describer's work comes
+//! round by the clock: each is a [`rounds::Chore`].
 
 pub mod address;
 pub mod consumer;
@@ -22,5 +23,6 @@ pub mod describer;
 pub mod doorbell;
 pub mod janitor;
 pub mod owner;
+pub mod rounds;
 pub mod supervisor;
 pub mod transformer;
