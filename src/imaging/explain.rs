@@ -4,12 +4,13 @@ use super::{
     decode::Wanted,
     picture::{Picture, Pixels},
     probe::Probe,
+    steps::{self, Way},
 };
 use crate::domain::{
     format::Format,
     transform::{
-        Border, Crop, Extent, Filter, Fit, Gravity, Mark, Operation, Point, Profile, Resize, Round,
-        Spec, Trim, Watermark,
+        Border, Crop, Extent, Filter, Fit, Gravity, Mark, Operation, Point, Resize, Round, Spec,
+        Trim, Watermark,
     },
 };
 
@@ -70,6 +71,10 @@ pub(super) fn decode(probe: &Probe, wanted: Wanted, picture: &Picture) -> String
         (all, 1) => text += &format!(", the first of {all} frames"),
         (all, _) => text += &format!(", {all} frames"),
     }
+    if let Some(view) = wanted.view {
+        let (width, height) = view.size;
+        text += &format!(", drawn at once as {width} × {height}");
+    }
     if matches!(picture.first.pixels, Pixels::Sixteen(_)) {
         text += ", 16 bits a channel";
     } else if probe.depth > 8 {
@@ -121,11 +126,12 @@ fn resize(resize: &Resize, is_found: bool, spec: &Spec, from: Size, to: Size) ->
         Fit::Outside => "outside",
         Fit::Fill => "fill",
     };
-    let light = match spec.profile {
-        Profile::Best if to.0 < from.0 || to.1 < from.1 => "linear light",
-        _ => "gamma light",
+    let way = match steps::way(resize, from, spec.profile) {
+        Way::Kept => "the picture as it is",
+        Way::LinearLight => "Lanczos3 in linear light",
+        Way::GammaLight => "Lanczos3 in gamma light",
     };
-    let mut text = format!("{fit}, Lanczos3 in {light}");
+    let mut text = format!("{fit}, {way}");
     if resize.cuts() || resize.pads() {
         text += &format!(", gravity {}", gravity(resize.gravity, is_found));
     }

@@ -107,10 +107,12 @@ pub fn transform(
         encode::check(format, sizes.last().copied().unwrap_or(size))?;
     }
 
+    let drawn = plan::view(&probe, &spec.operations);
     let wanted = Wanted {
         frames,
         sixteen: plan::keeps_sixteen(&probe, format),
         icc: spec.keep.icc && encode::holds_icc(format),
+        view: drawn.as_ref().map(|(view, _)| *view),
     };
     let mut picture = decode::decode(input, &probe, wanted, limits, control)?;
     picture.metadata = metadata::read(input, probe.format, spec.keep);
@@ -119,8 +121,11 @@ pub fn transform(
     trace.step("upright", explain::upright(probe.orientation), picture.size());
 
     let mut operations = spec.operations.as_slice();
+    let mut left = drawn.map(|(_, left)| left);
     while let Some((operation, rest)) = operations.split_first() {
         operations = rest;
+        let drawn = left.take();
+        let operation = drawn.as_ref().unwrap_or(operation);
         let before = picture.size();
         let settled = steps::settle(&picture, operation);
         let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));

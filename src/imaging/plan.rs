@@ -1,6 +1,6 @@
 //! Every size that a transformation passes through, computed and checked before a pixel is decoded.
 
-use super::{probe::Probe, steps};
+use super::{probe::Probe, steps, svg::View};
 use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
@@ -32,6 +32,12 @@ pub(super) fn check(
 /// Whether a picture stays in sixteen bits a channel on its way: where it has them and the result holds them.
 pub(super) fn keeps_sixteen(probe: &Probe, output: Format) -> bool {
     probe.depth > 8 && matches!(output, Format::Png | Format::Tiff)
+}
+
+/// How a drawing is drawn at once as large as its first operation wants it, and what is left of that operation.
+pub(super) fn view(probe: &Probe, operations: &[Operation]) -> Option<(View, Operation)> {
+    let size = (probe.width, probe.height);
+    (probe.format == Format::Svg).then(|| steps::view(operations, size)).flatten()
 }
 
 /// Whether `frames` pictures of `size` are within the limits; else how they are not.

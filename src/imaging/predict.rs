@@ -41,9 +41,11 @@ pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
     let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
+    let view = plan::view(probe, &spec.operations);
+    let (width, height) = view.map_or((probe.width, probe.height), |(view, _)| view.size);
     let first = Raster {
-        width: probe.width.into(),
-        height: probe.height.into(),
+        width: width.into(),
+        height: height.into(),
         frames: frames.into(),
         sample: if plan::keeps_sixteen(probe, format) { 2 } else { 1 },
     };

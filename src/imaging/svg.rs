@@ -12,7 +12,7 @@ use resvg::{
     },
 };
 
-use super::{fonts, probe::Probe};
+use super::fonts;
 use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
@@ -103,8 +103,34 @@ pub(super) fn size(file: &[u8]) -> Result<(u32, u32)> {
     Ok((size.width(), size.height()))
 }
 
-/// Draws a file whose size was checked: RGBA with straight alpha.
-pub(super) fn draw(file: &[u8], probe: &Probe, limits: &Limits) -> Result<Vec<u8>> {
+/// What of a drawing is shown, and how large: lines are sharp at any size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct View {
+    /// Left, top, width and height of the part, in the drawing's own pixels.
+    pub part: [f64; 4],
+    /// The pixels that it gets.
+    pub size: (u32, u32),
+}
+
+impl View {
+    /// All of a drawing, as large as it is by itself.
+    pub(super) fn whole(size: (u32, u32)) -> Self {
+        Self { part: [0.0, 0.0, size.0.into(), size.1.into()], size }
+    }
+
+    /// From the drawing's own places to those of the pixels.
+    #[allow(clippy::cast_possible_truncation)] // Sides of at most some ten thousand.
+    fn transform(self) -> Transform {
+        let [left, top, width, height] = self.part;
+        let (across, down) = (f64::from(self.size.0) / width, f64::from(self.size.1) / height);
+        let [across, down, left, top] =
+            [across, down, -left * across, -top * down].map(|value| value as f32);
+        Transform::from_row(across, 0.0, 0.0, down, left, top)
+    }
+}
+
+/// Draws a view whose size was checked: RGBA with straight alpha.
+pub(super) fn draw(file: &[u8], view: View, limits: &Limits) -> Result<Vec<u8>> {
     let text = text_of(file)?;
     let document = parsed(text)?;
     let completed = completed(text, document.root_element());
@@ -124,13 +150,14 @@ pub(super) fn draw(file: &[u8], probe: &Probe, limits: &Limits) -> Result<Vec<u8
     };
     let tree = Tree::from_xmltree(&document, &options).map_err(broken)?;
     let layers = layers(tree.root());
-    let bytes = u64::from(probe.width) * u64::from(probe.height) * 4 * layers;
+    let (width, height) = view.size;
+    let bytes = u64::from(width) * u64::from(height) * 4 * layers;
     if layers > LAYERS && bytes > LAYERS_MEMORY {
         return Err(refused(format!("the SVG lays {layers} drawings into each other")));
     }
-    let mut pixels = Pixmap::new(probe.width, probe.height)
+    let mut pixels = Pixmap::new(width, height)
         .ok_or_else(|| Error::internal("the size was checked and is none"))?;
-    resvg::render(&tree, Transform::identity(), &mut pixels.as_mut());
+    resvg::render(&tree, view.transform(), &mut pixels.as_mut());
     Ok(pixels
         .pixels()
         .iter()

@@ -16,7 +16,7 @@ use super::{
     picture::{Picture, Pixels, Raster},
     probe::Probe,
     sample::Sample,
-    svg,
+    svg::{self, View},
 };
 use crate::domain::{
     error::{Code, Error},
@@ -33,11 +33,13 @@ pub(super) struct Wanted {
     pub sixteen: bool,
     /// Colours as they are, with the profile that says what they mean.
     pub icc: bool,
+    /// Another view of a drawing than all of it at its own size.
+    pub view: Option<View>,
 }
 
 impl Wanted {
     /// The first frame as it is seen.
-    pub(super) const FIRST: Self = Self { frames: 1, sixteen: false, icc: false };
+    pub(super) const FIRST: Self = Self { frames: 1, sixteen: false, icc: false, view: None };
 }
 
 /// Decodes what is wanted of a picture that was probed, and so is within the limits.
@@ -56,8 +58,10 @@ pub(super) fn decode(
         Format::Avif => avif::decode(input, wanted, limits)?,
         Format::Jxl => jxl::decode(input, probe, wanted)?,
         Format::Svg => {
-            let pixels = picture_of(probe.width, probe.height, svg::draw(input, probe, limits)?)?;
-            Picture::still(Pixels::Eight(pixels), true)
+            let view = wanted.view.unwrap_or_else(|| View::whole((probe.width, probe.height)));
+            let (width, height) = view.size;
+            let pixels = picture_of(width, height, svg::draw(input, view, limits)?)?;
+            return Ok(Picture::still(Pixels::Eight(pixels), true));
         }
         format => other::decode(input, format, wanted, limits)?,
     };

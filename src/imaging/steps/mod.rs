@@ -21,17 +21,19 @@ use std::borrow::Cow;
 
 use image::imageops;
 
+pub(super) use self::resize::Way;
 use self::{crop::Area, watermark::Prepared};
 use super::{
     Overlays,
     control::{Control, Failure},
     picture::{Picture, Pixels, Raster},
     sample::Sample,
+    svg::View,
 };
 use crate::domain::{
     error::Result,
     limits::Limits,
-    transform::{Filter, Operation, Round, Spec},
+    transform::{Filter, Operation, Profile, Resize, Round, Spec},
 };
 
 /// Width and height.
@@ -58,6 +60,17 @@ pub(super) fn size_after(operation: &Operation, size: Size) -> Result<Size> {
         | Operation::Round(_)
         | Operation::Watermark(_) => size,
     })
+}
+
+/// How `resize` brings a picture of size `from` to another.
+pub(super) fn way(resize: &Resize, from: Size, profile: Profile) -> Way {
+    resize::way(&resize::layout(resize, from), from, profile)
+}
+
+/// How a drawing of `size` is drawn at once as the first of `operations` wants it, and what that operation is then.
+pub(super) fn view(operations: &[Operation], size: Size) -> Option<(View, Operation)> {
+    let Some(Operation::Resize(resize)) = operations.first() else { return None };
+    resize::view(resize, size).map(|(view, left)| (view, Operation::Resize(left)))
 }
 
 /// `operation` as it is done to this picture: what the engine is to look for is found.

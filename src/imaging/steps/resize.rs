@@ -17,6 +17,7 @@ use crate::{
         control::{Control, Failure},
         picture::Raster,
         sample::Sample,
+        svg::View,
     },
 };
 
@@ -88,6 +89,29 @@ pub(super) fn layout(resize: &Resize, from: Size) -> Layout {
     }
 }
 
+/// What of a drawing of size `from` is drawn at once as `resize` wants it, and what is left to do then: the padding. `None` where
+/// pixels have to be looked at first, or where it becomes no larger: smaller pictures are truer made in linear light.
+pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Resize)> {
+    if resize.gravity == Gravity::Smart {
+        return None;
+    }
+    let layout = layout(resize, from);
+    let [_, _, across, down] = layout.source;
+    if f64::from(layout.picture.0) <= across && f64::from(layout.picture.1) <= down {
+        return None;
+    }
+    let (width, height) = layout.canvas;
+    let left = Resize {
+        width: Some(Length::Pixels(width)),
+        height: Some(Length::Pixels(height)),
+        fit: if layout.picture == layout.canvas { Fit::Fill } else { Fit::Contain },
+        enlarge: true,
+        dpr: 1.0,
+        ..*resize
+    };
+    Some((View { part: layout.source, size: layout.picture }, left))
+}
+
 /// The point that matters. What the engine has to look for is replaced before.
 pub(super) fn point(gravity: Gravity) -> Point {
     match gravity {
@@ -130,14 +154,10 @@ pub(super) fn resize<S: Sample>(
 ) -> Result<Raster<S>, Failure> {
     let size = frame.dimensions();
     let layout = layout(resize, size);
-    let [left, top, width, height] = layout.source;
-    let is_whole = [left, top, width, height] == [0.0, 0.0, size.0.into(), size.1.into()];
-    let picture = if is_whole && layout.picture == size {
-        frame
-    } else if in_linear_light(&layout, profile) {
-        linear::resize::<S>(&frame, &layout, control)?
-    } else {
-        in_gamma_light::<S>(&frame, &layout, has_alpha)?
+    let picture = match way(&layout, size, profile) {
+        Way::Kept => frame,
+        Way::LinearLight => linear::resize::<S>(&frame, &layout, control)?,
+        Way::GammaLight => in_gamma_light::<S>(&frame, &layout, has_alpha)?,
     };
     if layout.picture == layout.canvas {
         return Ok(picture);
@@ -149,12 +169,28 @@ pub(super) fn resize<S: Sample>(
     Ok(canvas)
 }
 
-/// Whether the picture is mixed as light mixes. Making a picture smaller in gamma light darkens fine detail; making it larger in
-/// linear light puts dark halos around edges.
-pub(in crate::imaging) fn in_linear_light(layout: &Layout, profile: Profile) -> bool {
-    let [_, _, width, height] = layout.source;
+/// How the pixels come to their new size.
+pub(in crate::imaging) enum Way {
+    /// They stay as they are; padding may come around them.
+    Kept,
+    /// Mixed as light mixes.
+    LinearLight,
+    /// Mixed as they are stored.
+    GammaLight,
+}
+
+/// Making a picture smaller in gamma light darkens fine detail; making it larger in linear light puts dark halos around edges.
+pub(super) fn way(layout: &Layout, from: Size, profile: Profile) -> Way {
+    let [left, top, width, height] = layout.source;
+    let is_whole = [left, top, width, height] == [0.0, 0.0, from.0.into(), from.1.into()];
     let (across, down) = (f64::from(layout.picture.0), f64::from(layout.picture.1));
-    profile == Profile::Best && across * down < width * height
+    if is_whole && layout.picture == from {
+        Way::Kept
+    } else if profile == Profile::Best && across * down < width * height {
+        Way::LinearLight
+    } else {
+        Way::GammaLight
+    }
 }
 
 fn in_gamma_light<S: Sample>(

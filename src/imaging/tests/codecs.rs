@@ -154,6 +154,50 @@ fn drawings_are_drawn() {
     assert!((150..900).contains(&ink), "{ink}");
 }
 
+/// Sharp at any size: as if the file were one of very many pixels. Made larger from its own size the edges would be blurred;
+/// made smaller it is resized, in linear light like any picture.
+#[test]
+fn drawings_are_drawn_as_large_as_they_are_wanted() {
+    let drawing = RECTANGLES
+        .replace("<rect width", "<rect width=\"30\" height=\"20\" fill=\"#a0c8a0\"/><rect width");
+    let large = drawing.replace("\"60\"", "\"1920\"").replace("\"40\"", "\"1280\"");
+    let large = samples::png(&pixels(large.as_bytes(), json!({})));
+    let small = samples::png(&pixels(drawing.as_bytes(), json!({})));
+    for resize in [
+        json!({ "width": 240 }),
+        json!({ "width": 30 }),
+        json!({ "width": 210, "height": 170, "fit": "fill" }),
+        json!({ "width": 130, "height": 170, "fit": "cover", "gravity": "northeast" }),
+        json!({ "width": 37, "height": 17, "fit": "cover", "gravity": "southwest" }),
+        json!({ "width": 130, "height": 170, "fit": "contain", "gravity": "south", "background": "#ffcc00" }),
+        json!({ "width": 130, "height": 170, "fit": "outside", "dpr": 2 }),
+        json!({ "width": 130, "height": 170, "fit": "inside" }),
+    ] {
+        let spec = json!({ "operations": [{ "resize": resize }, { "rotate": 90 }] });
+        let drawn = pixels(drawing.as_bytes(), spec.clone());
+        let expected = pixels(&large, spec.clone());
+        assert_eq!(drawn.dimensions(), expected.dimensions(), "{spec}");
+        let alike = psnr(&drawn, &expected);
+        assert!(alike > 40.0, "{alike:.1} dB: {spec}");
+        let resized = pixels(&small, spec.clone());
+        if resize["width"].as_u64() > Some(60) {
+            let blurred = psnr(&resized, &expected);
+            assert!(alike > blurred + 5.0, "{alike:.1} dB, resized {blurred:.1}: {spec}");
+        } else {
+            assert_eq!(drawn, resized, "{spec}");
+        }
+    }
+    // A part of its own size, not of the size that it is drawn at; and nothing larger where that was not asked for.
+    let half = pixels(RECTANGLES.as_bytes(), json!({ "resize": { "width": 0.5 } }));
+    assert_eq!(half.dimensions(), (30, 20));
+    let kept =
+        pixels(RECTANGLES.as_bytes(), json!({ "resize": { "width": 600, "enlarge": false } }));
+    assert_eq!(kept.dimensions(), (60, 40));
+    let wide = pixels(RECTANGLES.as_bytes(), json!({ "resize": { "width": 600 } }));
+    assert_eq!(wide.get_pixel(199, 10).0, [220, 30, 30, 255]);
+    assert_eq!(wide.get_pixel(200, 10).0, [0; 4]);
+}
+
 #[test]
 fn drawings_load_nothing_and_end_soon() {
     let around = |inner: &str| {
