@@ -7,6 +7,7 @@ use crate::domain::error::Result;
 pub mod cache;
 pub mod db;
 pub mod password;
+pub mod queue;
 pub mod secret;
 pub mod storage;
 pub mod token;

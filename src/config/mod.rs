@@ -55,8 +55,8 @@ pub struct Config {
     pub transform_threads: usize,
     /// `TRANSFORM_PROFILE`: what a spec means that names no profile.
     pub transform_profile: Profile,
-    /// `QUEUE_PREFETCH_COUNT`: jobs that one worker holds at a time.
-    pub prefetch: usize,
+    /// How jobs come to workers.
+    pub queue: Queue,
     /// `STARTUP_TIMEOUT`: how long the database may take to answer at start.
     pub startup_timeout: Duration,
     /// `DRAIN_TIMEOUT`: how long stopping may take.
@@ -115,6 +115,17 @@ pub enum DatabaseLocation {
     Sqlite(PathBuf),
     /// `SUPABASE_DB_URL`.
     Postgres(SecretString),
+}
+
+/// How jobs come to workers.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// `CLOUDAMQP_URL`: the broker; without one the database is the queue.
+    pub amqp: Option<SecretString>,
+    /// `QUEUE_NAME`.
+    pub name: String,
+    /// `QUEUE_PREFETCH_COUNT`: jobs that one worker holds at a time.
+    pub prefetch: u16,
 }
 
 /// Tokens.

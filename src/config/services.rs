@@ -27,13 +27,6 @@ const SERVICES: &[Service] = &[
         instead: "keeps its cache in memory",
     },
     Service {
-        name: "RabbitMQ",
-        urls: &["CLOUDAMQP_URL", "AMQP_URL", "RABBITMQ_URL"],
-        needed: &[],
-        beside: &[],
-        instead: "keeps its queue in the database",
-    },
-    Service {
         name: "Cloudinary",
         urls: &["CLOUDINARY_URL"],
         needed: &["CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"],

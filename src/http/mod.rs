@@ -9,6 +9,7 @@ mod console;
 mod content;
 pub mod context;
 mod deletions;
+mod events;
 mod fields;
 mod gate;
 mod health;
@@ -42,6 +43,9 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .unify()
         .boxed()
         .or(jobs::routes(context))
+        .unify()
+        .boxed()
+        .or(events::routes(context))
         .unify()
         .boxed()
         .or(deletions::routes(context))
