@@ -31,6 +31,7 @@ use crate::{
             outbox::SettleOutbox,
             queue::{FinishJob, Heartbeat, ReleaseJobs, RenewLeases, TakeJob, Taken},
         },
+        jittered,
         queue::{Delivery, Source},
     },
     domain::{
@@ -462,12 +463,6 @@ async fn listen(consumer: ActorRef<Message>, notifier: Notifier) {
             return;
         }
     }
-}
-
-/// Between once and one and a half times `pause`, at random, so that those who failed together don't come back together.
-fn jittered(pause: Duration) -> Duration {
-    let random = f64::from(Uuid::now_v7().as_bytes()[15]) / 255.0;
-    pause.mul_f64(1.0 + random / 2.0)
 }
 
 /// Pause before the attempt after the `attempt`th: two seconds, then four times the last, with jitter. Five attempts so bear

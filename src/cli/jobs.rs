@@ -105,6 +105,7 @@ pub fn run(command: &Command) -> ExitCode {
         told
     };
     match runtime.block_on(work) {
+        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
         Ok(text) => print(&text),
         Err(error) => {
             let code = match error.code {

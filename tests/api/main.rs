@@ -6,6 +6,7 @@ mod accounts;
 mod bad_input;
 mod bodies;
 mod errors;
+mod events;
 mod idempotency;
 mod images;
 mod jobs;

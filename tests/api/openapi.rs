@@ -65,7 +65,11 @@ async fn every_operation_in_it_is_served() {
         let path = filled(template);
         let what = format!("{method} {template}");
         let answer = ada.request(method.clone(), &path).json(&json!({})).send().await.unwrap();
-        let (status, body) = (answer.status(), answer.text().await.unwrap());
+        let status = answer.status();
+        // A stream of events has no end.
+        let streams =
+            answer.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if streams { String::new() } else { answer.text().await.unwrap() };
         assert!(!status.is_server_error(), "{what}: {status} {body}");
         assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{what}");
         assert!(!body.contains("nothing at this path"), "{what}: {body}");

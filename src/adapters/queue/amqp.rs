@@ -9,7 +9,7 @@
 //! Nothing is repaired: after any error the connection is dropped, and whoever needs it next makes a new one and declares
 //! everything again. (lapin's own recovery does not come back from every restart of a broker.)
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::join_all};
@@ -29,7 +29,7 @@ use tokio::sync::Mutex;
 
 use super::{Delivery, Message as Body};
 use crate::{
-    adapters::Resource,
+    adapters::{Resource, jittered},
     config,
     domain::{
         error::{Error, Result},
@@ -37,6 +37,10 @@ use crate::{
     },
 };
 
+/// Pause before the second attempt to connect; doubled for each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// How long connecting, and declaring, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the broker may take to confirm.
@@ -193,12 +197,26 @@ struct Link {
 /// Hands jobs over, and knows that the broker has them.
 pub struct Publisher {
     broker: Broker,
-    link: Mutex<Option<Link>>,
+    state: Mutex<State>,
+}
+
+/// The connection, or what is known of the last attempt to make one.
+#[derive(Default)]
+struct State {
+    link: Option<Link>,
+    failure: Option<Failure>,
+}
+
+/// Why there is no connection. It is not tried again before its time, however many ask.
+struct Failure {
+    error: Error,
+    pause: Duration,
+    until: Instant,
 }
 
 impl Publisher {
     pub(super) fn new(broker: Broker) -> Self {
-        Self { broker, link: Mutex::default() }
+        Self { broker, state: Mutex::default() }
     }
 
     pub(super) async fn publish(
@@ -206,8 +224,8 @@ impl Publisher {
         jobs: &[(JobId, DateTime<Utc>)],
         now: DateTime<Utc>,
     ) -> Result<Vec<JobId>> {
-        let mut link = self.link.lock().await;
-        let channel = self.channel(&mut link).await?;
+        let mut state = self.state.lock().await;
+        let channel = self.channel(&mut state).await?;
         let publishing = async {
             let mut confirms = Vec::with_capacity(jobs.len());
             for (job_id, run_at) in jobs {
@@ -231,11 +249,11 @@ impl Publisher {
         let confirmed = match answered {
             Ok(Ok(confirmed)) => confirmed,
             Ok(Err(error)) => {
-                *link = None;
+                state.link = None;
                 return Err(self.broker.refused(&error));
             }
             Err(_) => {
-                *link = None;
+                state.link = None;
                 return Err(unavailable("no confirmation in time"));
             }
         };
@@ -246,11 +264,11 @@ impl Publisher {
                 // Returned: its queue was deleted. Declared again with the next connection.
                 Ok(other) => {
                     tracing::warn!(job = %job_id, ?other, "the broker did not take a message");
-                    *link = None;
+                    state.link = None;
                 }
                 Err(error) => {
                     tracing::debug!(job = %job_id, %error, "the broker did not confirm");
-                    *link = None;
+                    state.link = None;
                 }
             }
         }
@@ -266,26 +284,48 @@ impl Publisher {
         }
     }
 
-    async fn channel(&self, link: &mut Option<Link>) -> Result<Channel> {
-        if let Some(link) = link
+    async fn channel(&self, state: &mut State) -> Result<Channel> {
+        if let Some(link) = &state.link
             && link.channel.status().connected()
             && link.connection.status().connected()
         {
             return Ok(link.channel.clone());
         }
-        let new = self.broker.connect().await?;
-        let channel = new.channel.clone();
-        *link = Some(new);
-        Ok(channel)
+        state.link = None;
+        if let Some(failure) = &state.failure
+            && Instant::now() < failure.until
+        {
+            return Err(failure.error.clone());
+        }
+        match self.broker.connect().await {
+            Ok(link) => {
+                if state.failure.take().is_some() {
+                    tracing::info!("the broker answers again");
+                }
+                let channel = link.channel.clone();
+                state.link = Some(link);
+                Ok(channel)
+            }
+            Err(error) => {
+                let pause = state.failure.take().map(|failure| failure.pause * 2);
+                if pause.is_none() {
+                    tracing::warn!(%error, cause = error.cause, "the broker can't be reached; trying again");
+                }
+                let pause = pause.unwrap_or(FIRST_PAUSE).min(LAST_PAUSE);
+                let until = Instant::now() + jittered(pause);
+                state.failure = Some(Failure { error: error.clone(), pause, until });
+                Err(error)
+            }
+        }
     }
 
     pub(super) async fn check(&self) -> Result<()> {
-        let mut link = self.link.lock().await;
-        self.channel(&mut link).await.map(drop)
+        let mut state = self.state.lock().await;
+        self.channel(&mut state).await.map(drop)
     }
 
     pub(super) async fn close(&self) {
-        if let Some(link) = self.link.lock().await.take() {
+        if let Some(link) = self.state.lock().await.link.take() {
             // A broker that is gone needs no farewell.
             let _ = link.connection.close(200, "bye".into()).await;
         }

@@ -50,7 +50,8 @@ impl Query<Publisher> for QueueRoom {
 
     async fn run(self, publisher: &Publisher) -> Result<Option<i64>> {
         match publisher {
-            Publisher::Amqp(_) => Ok(None),
+            // Nothing is leased for a broker that can't be reached.
+            Publisher::Amqp(publisher) => publisher.check().await.map(|()| None),
             Publisher::Local(queue) => Ok(Some(queue.room())),
         }
     }
