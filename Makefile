@@ -2,13 +2,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run build test deny demo docs
+.PHONY: help run build test test-faults bench-jobs deny demo docs
 
-# A fresh Rust is often only in the first, PgBouncer in the second.
+# A fresh Rust is often only in the first, PgBouncer and RabbitMQ in the second.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Build and serve on port 8080 (or PORT); needs nothing else installed or running
 	@exec cargo run --release --locked --quiet -- serve
@@ -17,7 +17,7 @@ build: ## Build the release binary
 	@scripts/build-setup
 	cargo build --release --locked
 
-test: ## Format, lint, and test on SQLite and on a real Postgres
+test: ## Format, lint, and test on SQLite and on a real Postgres, Redis and RabbitMQ
 	@scripts/build-setup rustfmt clippy
 	@set -e; \
 	setup="$$(scripts/test-setup start)"; eval "$$setup"; \
@@ -26,6 +26,19 @@ test: ## Format, lint, and test on SQLite and on a real Postgres
 	cargo fmt --check; \
 	cargo clippy --locked --all-targets -- -D warnings; \
 	cargo test --locked
+
+N ?= 1
+test-faults: ## Kill and cut off everything at full length, N=1 times in a row
+	@scripts/build-setup
+	@scripts/test-setup programs
+	FAULT_LONG=1 FAULT_ROUNDS=$(N) cargo test --locked --test faults -- $(ONLY)
+
+bench-jobs: ## Measure the queue over the Postgres and RabbitMQ of this machine; FLAGS='--help' says how
+	@scripts/build-setup
+	@set -e; \
+	setup="$$(scripts/test-setup start)"; eval "$$setup"; \
+	trap 'scripts/test-setup stop' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	cargo bench --locked --bench jobs -- $(FLAGS)
 
 deny: ## Check licences, bans and sources of the dependencies
 	@command -v cargo-deny >/dev/null || { scripts/build-setup && cargo install --locked cargo-deny; }

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("domain", 0),
     ("config", 0),
     ("roles", 0),
+    ("failpoint", 0),
     ("imaging", 1),
     ("adapters", 2),
     ("actors", 3),
