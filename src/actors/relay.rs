@@ -21,6 +21,7 @@ use crate::{
         ids::JobId,
         job::Cancel,
     },
+    failpoint,
 };
 
 /// When a job that no worker has taken is handed over again, the first time; doubled each time after.
@@ -72,6 +73,7 @@ impl Chore for Relay {
 impl Relay {
     /// Whether the queue has them all.
     async fn hand_over(&self, handed: &[Handed]) -> Result<bool> {
+        failpoint::reached("relay.before_publish");
         let jobs = handed.iter().map(|handed| (handed.job_id, handed.run_at)).collect();
         let published = self.publisher.ask(Publish { jobs, now: now() }).await;
         let had: HashSet<JobId> = published.unwrap_or_default().into_iter().collect();

@@ -27,6 +27,7 @@ use crate::{
         image::Image,
         transform::Spec,
     },
+    failpoint,
     flows::{
         enqueue::enqueue,
         overlays,
@@ -86,7 +87,9 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
             as_job(&request, &image, &spec).await
         }
     };
-    attempt.settle(&asked, work).await
+    let answer = attempt.settle(&asked, work).await;
+    failpoint::reached("http.before_answer");
+    answer
 }
 
 /// Whether to wait for the picture, what is to be made, and the pictures that this names.
