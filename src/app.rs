@@ -52,8 +52,8 @@ const ADMITTED: usize = 1024;
 const DATABASE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the storage may take to begin to answer, or to take an object.
 const STORAGE_DEADLINE: Duration = Duration::from_secs(30);
-/// The cache is there to save time; when it can't, it is passed by.
-const CACHE_DEADLINE: Duration = Duration::from_millis(50);
+/// The cache is there to save time; when it can't, it is passed by. Longer than it waits for Redis itself.
+const CACHE_DEADLINE: Duration = Duration::from_millis(600);
 /// How long the queue may take to take what is handed over.
 const QUEUE_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes that the cache of this process may take.
@@ -146,6 +146,8 @@ impl App {
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
             cache: Address::new(ADMITTED, CACHE_DEADLINE),
             publisher: Address::new(ADMITTED, QUEUE_DEADLINE),
+            // Of the embedded database this process is the only one.
+            metadata_cached: config.redis.is_some() || config.is_embedded(),
             transformer: Transformer::new(config.transform_threads, config.limits.clone())?,
             originals: Arc::new(Semaphore::new(originals(&config))),
             tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
@@ -263,7 +265,11 @@ async fn start_actors(
     let data_dir = config.data_dir.clone();
     let open_storage: Open<Storage> =
         Arc::new(move || Box::pin(Storage::open_fs(data_dir.clone())));
-    let open_cache: Open<Cache> = Arc::new(|| Box::pin(async { Ok(Cache::memory(CACHE_SIZE)) }));
+    let redis = config.redis.clone();
+    let open_cache: Open<Cache> = Arc::new(move || {
+        let opened = redis.as_ref().map_or_else(|| Ok(Cache::memory(CACHE_SIZE)), Cache::redis);
+        Box::pin(std::future::ready(opened))
+    });
     let broker = Broker::new(&config.queue)?;
     let queue = LocalQueue::new(config.queue.prefetch);
     let (open_publisher, source): (Open<Publisher>, _) = match broker.clone() {

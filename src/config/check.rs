@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 use secrecy::SecretString;
 
 use super::{
-    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue,
+    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue, RateLimits, Redis,
     kind::{Value, time},
+    redis,
     report::{Fault, Faults, Warning},
     secrets, services,
     settings::{Said, Settings},
@@ -41,7 +42,8 @@ impl Settings {
 
         let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
         let broker = self.said_first(BROKER_NAMES).and_then(|said| values.secret(said.name));
-        match config(&values, database, broker) {
+        let redis = redis::meant(self, &mut faults, &mut warnings);
+        match config(&values, database, broker, redis) {
             Ok(config) if faults.is_empty() => Ok((config, warnings)),
             Err(fault) if faults.is_empty() => Err(Faults { faults: vec![fault], warnings }),
             _ => Err(Faults { faults, warnings }),
@@ -150,10 +152,7 @@ impl Values {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        match self.optional(name) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        }
+        self.optional(name).and_then(Value::as_text)
     }
 
     fn secret(&self, name: &str) -> Option<SecretString> {
@@ -191,6 +190,7 @@ fn config(
     values: &Values,
     database: Option<SecretString>,
     broker: Option<SecretString>,
+    redis: Option<Redis>,
 ) -> Result<Config, Fault> {
     let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
 
@@ -219,8 +219,17 @@ fn config(
                 _ => None,
             }),
             max_body_size: values.number("MAX_BODY_SIZE")?,
+            rate_limits: RateLimits {
+                window: values.time("RATE_LIMIT_WINDOW")?,
+                uploads: values.number("RATE_LIMIT_UPLOADS")?,
+                transforms: values.number("RATE_LIMIT_TRANSFORMS")?,
+                register: values.number("RATE_LIMIT_REGISTER")?,
+                login: values.number("RATE_LIMIT_LOGIN")?,
+                login_username: values.number("RATE_LIMIT_LOGIN_USERNAME")?,
+            },
         },
         database: database_of(values, database)?,
+        redis,
         auth: Auth {
             jwt_secret: values.secret("JWT_SECRET"),
             jwt_expiry: values.time("JWT_EXPIRY")?,

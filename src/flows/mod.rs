@@ -19,6 +19,7 @@ pub mod enqueue;
 pub mod events;
 pub mod flights;
 pub mod jobs;
+pub mod metadata;
 pub mod overlays;
 pub mod sessions;
 pub mod transform;
@@ -30,10 +31,12 @@ pub struct Services {
     pub database: Address<Db>,
     /// Objects.
     pub storage: Address<Storage>,
-    /// What was looked up lately.
+    /// What was looked up and counted lately.
     pub cache: Address<Cache>,
     /// The queue, where jobs go in.
     pub publisher: Address<Publisher>,
+    /// Whether all processes see the same cache, so that what one of them changes no other takes for what it was.
+    pub metadata_cached: bool,
     /// Pixels.
     pub transformer: Transformer,
     /// KiB of originals that may be in memory at a time to be transformed: the queue in front of the

@@ -16,6 +16,7 @@ mod health;
 mod idempotency;
 mod images;
 mod jobs;
+mod limit;
 pub mod openapi;
 mod problem;
 pub mod serve;

@@ -15,7 +15,7 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, events, health, images, jobs,
+    console, deletions, events, health, images, jobs, limit,
     problem::{Problem, answered},
     transforms, upload, variants,
 };
@@ -92,6 +92,9 @@ impl Modify for Shared {
                     }
                 }
                 responses.insert("default".to_owned(), RefOr::T(problem.clone()));
+                if responses.contains_key("429") {
+                    limit::document(responses.values_mut());
+                }
             }
         }
     }

@@ -17,6 +17,7 @@ use super::{
     idempotency::Attempt,
     images,
     jobs::status_url,
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
     variants::VariantView,
 };
@@ -68,9 +69,17 @@ pub(super) struct AcceptedView {
     responses(
         (status = 200, description = "with `sync=true`; `X-Cache` tells whether it was there", body = VariantView),
         (status = 202, body = AcceptedView),
+        (status = 429, response = inline(RateLimited)),
     ))]
 pub(super) async fn transform(request: Request, id: String, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = take_on(request, id, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn take_on(request: Request, id: String, body: Body, tally: &mut Tally) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
+    tally.take_of_account(&request, Limit::Transforms, user_id, 1).await?;
     let attempt = Attempt::begin(&request, user_id).await?;
     let (sync, spec, named) = match read(&request, body).await {
         Ok(read) => read,

@@ -10,9 +10,14 @@ mod events;
 mod idempotency;
 mod images;
 mod jobs;
+mod limits;
 mod main_job;
+mod metadata;
 mod openapi;
 mod pictures;
+mod redis;
+#[path = "../cache/server.rs"]
+mod redis_server;
 mod sandbox;
 mod supervision;
 mod transforms;
