@@ -6,7 +6,7 @@
 //!   supervisor
 //!   ├─ database      the pool of connections          (api, worker)
 //!   ├─ storage       the objects                      (api, worker)
-//!   ├─ cache         what was looked up lately        (api, worker)
+//!   ├─ cache         looked up and counted lately     (api, worker)
 //!   ├─ janitor       expiries, objects to be removed  (api, worker)
 //!   ├─ transformer   the rayon pool                   (api, worker)
 //!   ├─ consumer      jobs under way                   (worker)
