@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     actors::{
         address::Address,
-        consumer::Consumer,
+        consumer::{Consumer, LEASE},
         describer::Describer,
         doorbell::Doorbell,
         janitor::{RemoveExpired, RemoveObjects, RescueLost},
-        notifier::{LookAround, Notifier},
+        notifier::{LookAround, Messenger, Notifier},
         owner::{Open, Opening, Owner},
         relay::Relay,
         rounds,
@@ -31,8 +31,9 @@ use crate::{
         transformer::Transformer,
     },
     adapters::{
+        Query,
         cache::Cache,
-        db::{self, Db, SchemaState},
+        db::{self, Db, SchemaState, now, outbox::ResetOutbox, queue::RescueJobs},
         password::Passwords,
         queue::{Broker, LocalQueue, Publisher, Source},
         secret,
@@ -128,6 +129,9 @@ impl App {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let lock = if config.is_embedded() { Some(lock(&config.data_dir)?) } else { None };
         let database = open_database(&config).await?;
+        if lock.is_some() {
+            reclaim(&database).await?;
+        }
         // The port is taken before anything is begun, and answers once everything runs.
         let listener = if config.roles.has(Role::Api) {
             let port = config.http.port;
@@ -237,6 +241,15 @@ fn lock(directory: &Path) -> Result<File, StartError> {
     }
 }
 
+/// Takes up at once what a former process of an embedded database had under way when it died: whoever has the lock knows that
+/// it is gone.
+async fn reclaim(database: &Db) -> Result<()> {
+    ResetOutbox { now: now() }.run(database).await?;
+    let all = || RescueJobs { now: now(), ended: now() + LEASE };
+    while !all().run(database).await?.is_empty() {}
+    Ok(())
+}
+
 /// KiB of originals in memory: for each thread one to work on and one to follow it, of the largest.
 fn originals(config: &Config) -> usize {
     let largest = usize::try_from(config.limits.upload_size / 1024 + 1).unwrap_or(usize::MAX);
@@ -321,6 +334,10 @@ async fn start_actors(
             told: Arc::default(),
         };
         children.push(rounds::child(around));
+    }
+    if let Some(redis) = config.redis.clone() {
+        let (cache, notifier) = (services.cache.clone(), services.notifier.clone());
+        children.push(rounds::child(Messenger { redis, cache, notifier }));
     }
     if is_worker {
         let consumer = Consumer {

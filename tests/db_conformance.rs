@@ -120,7 +120,8 @@ suite! {
         the_broker_gets_eight_times_what_workers_hold
         what_was_not_sent_is_handed_over_again
         a_job_is_queued_as_long_as_it_is_in_the_outbox
-        a_broker_holds_what_is_due_later;
+        a_broker_holds_what_is_due_later
+        what_a_dead_process_had_is_handed_over_at_once;
     events:
         every_change_of_state_is_written_down
         events_are_their_accounts_own

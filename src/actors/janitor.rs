@@ -91,7 +91,8 @@ impl Chore for RescueLost {
 
     async fn round(&self, _: &Cancel) -> Result<()> {
         loop {
-            let lost = self.database.ask(RescueJobs { now: now() }).await?;
+            let now = now();
+            let lost = self.database.ask(RescueJobs { now, ended: now }).await?;
             if lost.is_empty() {
                 return Ok(());
             }

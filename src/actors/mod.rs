@@ -6,10 +6,11 @@
 //!   supervisor
 //!   ├─ database      the pool of connections          (api, worker)
 //!   ├─ storage       the objects                      (api, worker)
-//!   ├─ cache         what was looked up lately        (api, worker)
+//!   ├─ cache         looked up and counted lately     (api, worker)
 //!   ├─ publisher     the queue, where jobs go in      (api, worker)
 //!   ├─ janitor       expiries, objects to be removed, jobs whose workers vanished  (api, worker)
 //!   ├─ notifier      what other processes did         (api)
+//!   ├─ messenger     news between processes, by Redis (api, worker)
 //!   ├─ transformer   the rayon pool                   (api, worker)
 //!   ├─ consumer      jobs under way                   (worker)
 //!   ├─ relay         from the outbox to the queue     (api, worker)

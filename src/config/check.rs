@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 use secrecy::SecretString;
 
 use super::{
-    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue, RateLimits, Redis,
+    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue, RateLimits,
+    Redis,
     kind::{Value, time},
     redis,
     report::{Fault, Faults, Warning},

@@ -91,8 +91,12 @@ pub(super) async fn ready(request: Request) -> Result<Response> {
 
 /// What follows from what is down.
 fn readiness(needed: Vec<Error>, useful: Vec<Error>) -> Readiness {
-    for error in needed.iter().chain(&useful) {
+    for error in &needed {
         tracing::warn!(%error, cause = error.cause, "not ready");
+    }
+    for error in &useful {
+        // Whoever lost it has told so, once.
+        tracing::debug!(%error, cause = error.cause, "degraded");
     }
     match (needed.is_empty(), useful.is_empty()) {
         (true, true) => Readiness::Ready,

@@ -71,13 +71,11 @@ async fn what_one_process_deletes_is_gone_everywhere_at_once() {
     let here = one.register("ada").await;
     let there = Account::of(&two, &here.token);
     let path = settled(&here).await;
+    let spec = json!({ "resize": { "width": 40 } });
     let transform = |account: &Account<'_>| {
-        let path = format!("{path}/transform?sync=true");
-        account.request(Method::POST, &path).json(&json!({ "resize": { "width": 40 } }))
+        account.request(Method::POST, &format!("{path}/transform?sync=true")).json(&spec)
     };
-    let made =
-        here.transform(path.rsplit('/').next().unwrap(), &json!({ "resize": { "width": 40 } }));
-    let made = made.await;
+    let made = expect(transform(&here).send().await, StatusCode::OK).await;
     let variant = format!("/api/v1/variants/{}", text(&made, "id"));
     for account in [&here, &there] {
         for _ in 0..2 {

@@ -172,6 +172,28 @@ async fn it_names_every_error() {
 }
 
 #[tokio::test]
+async fn what_is_limited_says_so() {
+    let sandbox = Sandbox::start().await;
+    let document = document(&sandbox).await;
+    let mut limited = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let responses = operation["responses"].as_object().unwrap();
+        let Some(refused) = responses.get("429") else { continue };
+        limited.insert(text(operation, "operationId"));
+        assert!(refused["headers"]["Retry-After"].is_object(), "{method} {path}");
+        let problem = &refused["content"]["application/problem+json"]["schema"];
+        assert_eq!(problem["$ref"], "#/components/schemas/Problem", "{method} {path}");
+        for (status, response) in responses.iter().filter(|(status, _)| *status != "default") {
+            for name in ["RateLimit", "RateLimit-Policy"] {
+                assert!(response["headers"][name].is_object(), "{method} {path}: {status}, {name}");
+            }
+        }
+    }
+    let expected = ["log_in", "register", "transform_image", "upload_image"];
+    assert_eq!(limited.iter().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
 async fn it_is_whole() {
     let sandbox = Sandbox::start().await;
     let document = document(&sandbox).await;

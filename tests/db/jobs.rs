@@ -15,7 +15,7 @@ use darkroom::{
 };
 use uuid::Uuid;
 
-use crate::sandbox::{ENGINE, Sandbox, job, made, now, seconds, variant};
+use crate::sandbox::{ENGINE, Sandbox, job, made, now, variant};
 
 /// Leases every job that is due, and ends each with that outcome.
 async fn work_off(sandbox: &Sandbox, outcome: Outcome) {

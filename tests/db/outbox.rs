@@ -182,3 +182,14 @@ pub async fn a_broker_holds_what_is_due_later(sandbox: &Sandbox) {
     let job = sandbox.get(JobById { user_id, id: job.id }).await;
     assert_eq!(job.status, JobStatus::Running);
 }
+
+pub async fn what_a_dead_process_had_is_handed_over_at_once(sandbox: &Sandbox) {
+    let (_, jobs) = account(sandbox, "ada", 2).await;
+    let at = now();
+    sandbox.get(here(2, at)).await;
+    let sent = vec![(jobs[0], at + seconds(60))];
+    sandbox.get(SettleOutbox { sent, now: at, ..SettleOutbox::default() }).await;
+    assert_eq!(sandbox.get(here(2, at)).await, []);
+    sandbox.get(ResetOutbox { now: at }).await;
+    assert_eq!(ids(&sandbox.get(here(2, at)).await), jobs);
+}

@@ -127,7 +127,7 @@ pub async fn a_lease_that_ran_out_is_given_to_another(sandbox: &Sandbox) {
     let other = Uuid::now_v7();
     let ended = leased.at + seconds(LEASE);
     assert_eq!(sandbox.lease(other, 1, ended - seconds(1)).await, []);
-    let rescues = (0..12).map(|_| RescueJobs { now: ended }).collect();
+    let rescues = (0..12).map(|_| RescueJobs { now: ended, ended }).collect();
     let rescued: Vec<_> =
         sandbox.together(rescues).await.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(rescued, [(leased.user.id, leased.job.id)], "once");
@@ -151,13 +151,13 @@ pub async fn three_workers_lost_alone_are_a_failure(sandbox: &Sandbox) {
     // Beside others it may be lost as often as it likes: after the first time it is only run alone.
     assert!(matches!(sandbox.get(take(false, at)).await, Taken::Job(_)));
     at += seconds(LEASE);
-    sandbox.get(RescueJobs { now: at }).await;
+    sandbox.get(RescueJobs { now: at, ended: at }).await;
     for _ in 0..3 {
         assert_eq!(sandbox.get(take(false, at)).await, Taken::OnlyAlone);
         let Taken::Job(alone) = sandbox.get(take(true, at)).await else { panic!("it is queued") };
         assert_eq!((alone.status, alone.attempts), (JobStatus::Running, 1));
         at += seconds(LEASE);
-        sandbox.get(RescueJobs { now: at }).await;
+        sandbox.get(RescueJobs { now: at, ended: at }).await;
     }
     assert_eq!(sandbox.get(take(true, at)).await, Taken::Nothing);
     let lost = sandbox.get(JobById { user_id: user.id, id: job.id }).await;

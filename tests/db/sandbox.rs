@@ -416,7 +416,7 @@ impl Sandbox {
     /// What a process does that hands over to its own worker, and what that worker then does: puts back what was lost, leases
     /// rows of the outbox, and takes the jobs.
     pub async fn lease(&self, worker: Uuid, limit: i64, now: DateTime<Utc>) -> Vec<Job> {
-        self.get(RescueJobs { now }).await;
+        self.get(RescueJobs { now, ended: now }).await;
         let mut jobs = Vec::new();
         for handed in self.get(LeaseOutbox { room: Room::Here(limit), now }).await {
             let take = TakeJob {

@@ -268,3 +268,27 @@ impl Transaction for SettleOutbox {
         Ok(())
     }
 }
+
+/// Takes everything that is on its way for lost: of the process that was handing it over, and held it, nothing is left.
+#[derive(Debug, Clone)]
+pub struct ResetOutbox {
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+impl Transaction for ResetOutbox {
+    const NAME: &'static str = "outbox.reset";
+    const MODE: Mode = Mode::Write;
+    type Output = ();
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
+        tx.execute(
+            "UPDATE outbox SET until = NULL,
+                 state = CASE WHEN run_at <= $1 THEN 'waiting' ELSE 'delayed' END
+             WHERE state IN ('sending', 'sent')",
+            binds![self.now],
+        )
+        .await?;
+        Ok(())
+    }
+}

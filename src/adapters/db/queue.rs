@@ -113,6 +113,8 @@ impl Transaction for TakeJob {
 pub struct RescueJobs {
     /// The present.
     pub now: DateTime<Utc>,
+    /// Leases that end by then have ended; later than the present if it is known that no worker lives.
+    pub ended: DateTime<Utc>,
 }
 
 impl Transaction for RescueJobs {
@@ -128,7 +130,7 @@ impl Transaction for RescueJobs {
         };
         let sql = format!(
             "WITH lost AS MATERIALIZED (
-                 SELECT id FROM jobs WHERE status = 'running' AND lease_until <= $1
+                 SELECT id FROM jobs WHERE status = 'running' AND lease_until <= $6
                  ORDER BY lease_until, id LIMIT $2 {}
              )
              UPDATE jobs SET
@@ -141,7 +143,7 @@ impl Transaction for RescueJobs {
                  attempts = attempts - 1, alone = TRUE,
                  lost_alone = lost_alone + CASE WHEN lease_alone THEN 1 ELSE 0 END,
                  lease_worker = NULL, lease_until = NULL, version = version + 1
-             WHERE status = 'running' AND lease_until <= $1 AND id IN (SELECT id FROM lost)
+             WHERE status = 'running' AND lease_until <= $6 AND id IN (SELECT id FROM lost)
              RETURNING {}",
             tx.dialect().skip_locked,
             jobs::columns!()
@@ -149,7 +151,7 @@ impl Transaction for RescueJobs {
         let rows: Vec<JobRow> = tx
             .fetch_all(
                 AssertSqlSafe(sql),
-                binds![self.now, RESCUES, &lost.code, &lost.detail, MAX_LOST_ALONE],
+                binds![self.now, RESCUES, &lost.code, &lost.detail, MAX_LOST_ALONE, self.ended],
             )
             .await?;
         for row in &rows {
