@@ -365,7 +365,7 @@ impl Subscription {
                     dead: self.broker.dead(),
                     _connection: self.link.connection.clone(),
                 };
-                Ok(Delivery { body, receipt: super::Receipt::Amqp(receipt) })
+                Ok(Delivery { body, receipt: super::Receipt::Amqp(Box::new(receipt)) })
             }
             Some(Err(error)) => Err(self.broker.refused(&error)),
             None => Err(unavailable("the broker ended the subscription")),

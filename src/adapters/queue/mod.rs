@@ -17,7 +17,7 @@ pub use self::{amqp::Broker, local::LocalQueue};
 /// Where jobs are handed over.
 pub enum Publisher {
     /// To a broker, for any worker.
-    Amqp(amqp::Publisher),
+    Amqp(Box<amqp::Publisher>),
     /// To the worker in this process.
     Local(LocalQueue),
 }
@@ -25,7 +25,7 @@ pub enum Publisher {
 impl Publisher {
     /// Hands over to `broker`; connects when there is something to hand over.
     pub fn amqp(broker: Broker) -> Self {
-        Publisher::Amqp(amqp::Publisher::new(broker))
+        Publisher::Amqp(Box::new(amqp::Publisher::new(broker)))
     }
 }
 
@@ -110,7 +110,8 @@ impl Source {
     pub async fn subscribe(&self, prefetch: u16) -> Result<Subscription> {
         match self {
             Source::Amqp(broker) => {
-                amqp::Subscription::new(broker, prefetch).await.map(Subscription::Amqp)
+                let subscription = amqp::Subscription::new(broker, prefetch).await?;
+                Ok(Subscription::Amqp(Box::new(subscription)))
             }
             Source::Local(queue) => Ok(Subscription::Local(queue.clone())),
         }
@@ -130,7 +131,7 @@ impl Source {
 /// Jobs as they come.
 pub enum Subscription {
     /// From a broker.
-    Amqp(amqp::Subscription),
+    Amqp(Box<amqp::Subscription>),
     /// From this process.
     Local(LocalQueue),
 }
@@ -155,7 +156,7 @@ pub struct Delivery {
 }
 
 enum Receipt {
-    Amqp(amqp::Receipt),
+    Amqp(Box<amqp::Receipt>),
     Local(local::Receipt),
 }
 
