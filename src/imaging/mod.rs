@@ -25,6 +25,7 @@ mod sample;
 mod score;
 mod steps;
 mod svg;
+mod tiff;
 mod trace;
 
 #[cfg(test)]

@@ -43,7 +43,6 @@ pub(super) fn decode(
 /// The `image` crate's name for a format.
 pub(in crate::imaging) fn foreign(format: Format) -> Result<ImageFormat> {
     Ok(match format {
-        Format::Tiff => ImageFormat::Tiff,
         Format::Bmp => ImageFormat::Bmp,
         Format::Ico => ImageFormat::Ico,
         Format::Qoi => ImageFormat::Qoi,

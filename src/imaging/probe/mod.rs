@@ -8,6 +8,7 @@ mod jxl;
 mod other;
 mod png;
 mod reader;
+mod tiff;
 mod webp;
 
 use std::io::{BufRead, Seek};
@@ -62,6 +63,7 @@ pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
         Format::Webp => webp::read(&mut reader, limits)?,
         Format::Avif => avif::read(&mut reader, limits)?,
         Format::Jxl => jxl::read(&mut reader)?,
+        Format::Tiff => tiff::read(&mut reader)?,
         Format::Svg => drawing(&mut reader, limits)?,
         _ => other::read(&mut reader, format)?,
     };
@@ -101,7 +103,7 @@ fn recognise(reader: &mut Reader<impl BufRead + Seek>) -> Result<Format> {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Format::Png,
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Format::Gif,
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Format::Webp,
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Format::Tiff,
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Format::Tiff,
         [b'B', b'M', ..] if start.len() >= 18 => Format::Bmp,
         [b'q', b'o', b'i', b'f', ..] => Format::Qoi,
         [0, 0, 1, 0, count, 0, ..] if *count > 0 => Format::Ico,
