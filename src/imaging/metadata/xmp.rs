@@ -7,11 +7,12 @@ const UPRIGHT: u8 = b'1';
 pub(super) fn upright(mut packet: Vec<u8>) -> Vec<u8> {
     let mut at = 0;
     while let Some(found) = packet.get(at..).and_then(|rest| place(rest, ORIENTATION)) {
+        let is_end = packet.get(..at + found).is_some_and(|before| before.ends_with(b"/"));
         at += found + ORIENTATION.len();
         // What stands between the name and its number.
         let between = packet.get(at..).unwrap_or_default().iter();
         let length = between.take_while(|byte| b" \t\r\n=>'\"".contains(byte)).count();
-        if let Some(number @ b'1'..=b'8') = packet.get_mut(at + length) {
+        if let Some(number @ b'1'..=b'8') = packet.get_mut(at + length).filter(|_| !is_end) {
             *number = UPRIGHT;
         }
     }
