@@ -2,10 +2,23 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+pub(super) use self::space::{Curve, Space};
 use super::sample::Sample;
+
+mod space;
 
 /// Rows of a large picture are converted in pieces of this many pixels, so that little more than the picture is held.
 const PIECE: usize = 4096;
+
+/// The light of an sRGB value, both 0 to 1 (IEC 61966-2-1).
+pub(super) fn light(value: f32) -> f32 {
+    if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+}
+
+/// The sRGB value of light, both 0 to 1.
+pub(super) fn tone(light: f32) -> f32 {
+    if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
+}
 
 /// Whether pixels can stay in the colours of `icc`: results are RGB, so a profile for grey or for inks can't be kept.
 pub(super) fn can_be_kept(icc: &[u8]) -> bool {
@@ -23,15 +36,18 @@ pub(super) fn to_srgb<S: Sample>(pixels: &mut [S], icc: &[u8]) {
 
 /// The same from a profile that was read, or made.
 pub(super) fn from_profile<S: Sample>(pixels: &mut [S], profile: &ColorProfile) {
+    let srgb = ColorProfile::new_srgb();
     // A profile that can't be used is one that can't be understood.
     let _ = match profile.color_space {
-        DataColorSpace::Rgb => convert(profile, Layout::Rgba, pixels, |source, pixels| {
+        DataColorSpace::Rgb => convert(profile, Layout::Rgba, &srgb, pixels, |source, pixels| {
             source.extend_from_slice(pixels);
         }),
-        DataColorSpace::Gray => convert(profile, Layout::GrayAlpha, pixels, |source, pixels| {
-            let pixels = pixels.as_chunks::<4>().0;
-            source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
-        }),
+        DataColorSpace::Gray => {
+            convert(profile, Layout::GrayAlpha, &srgb, pixels, |source, pixels| {
+                let pixels = pixels.as_chunks::<4>().0;
+                source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
+            })
+        }
         _ => None,
     };
 }
@@ -41,11 +57,11 @@ pub(super) fn from_profile<S: Sample>(pixels: &mut [S], profile: &ColorProfile) 
 fn convert<S: Sample>(
     profile: &ColorProfile,
     layout: Layout,
+    to: &ColorProfile,
     pixels: &mut [S],
     gather: impl Fn(&mut Vec<S>, &[S]),
 ) -> Option<()> {
-    let srgb = ColorProfile::new_srgb();
-    let transform = S::transform(profile, layout, &srgb, TransformOptions::default())?;
+    let transform = S::transform(profile, layout, to, TransformOptions::default())?;
     let mut source = Vec::new();
     for piece in pixels.chunks_mut(PIECE * 4) {
         source.clear();
@@ -72,7 +88,7 @@ pub(super) fn inks_to_srgb<S: Sample>(pixels: &mut [S], icc: Option<&[u8]>) {
     if let Some(profile) = profile {
         // The inks are laid out as if they were four channels of colour.
         let whole = |source: &mut Vec<S>, pixels: &[S]| source.extend_from_slice(pixels);
-        if convert(&profile, Layout::Rgba, pixels, whole).is_some() {
+        if convert(&profile, Layout::Rgba, &ColorProfile::new_srgb(), pixels, whole).is_some() {
             return;
         }
     }

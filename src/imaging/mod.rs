@@ -16,6 +16,7 @@ mod describe;
 mod encode;
 mod explain;
 mod fonts;
+mod icon;
 mod metadata;
 mod picture;
 mod plan;

@@ -62,6 +62,8 @@ impl Colors {
     }
 }
 
+/// Each channel by itself.
+const PLANES: u16 = 2;
 /// A sample of the alpha that colours were multiplied by.
 const ASSOCIATED: u16 = 1;
 /// A sample of the alpha that they were not multiplied by.
@@ -109,6 +111,11 @@ pub(super) fn layout<R: Read + Seek>(file: &mut Decoder<R>) -> Result<Layout> {
     }
     if colors == Colors::YCbCr {
         chroma(file)?;
+    }
+    let is_planar = samples > 1 && number(file, Tag::PlanarConfiguration)? == Some(PLANES);
+    if is_planar && file.find_tag(Tag::TileWidth).map_err(broken)?.is_some() {
+        // The tiff crate stumbles over tiles at the edges of the second plane.
+        return Err(unsupported("TIFF of tiles with a plane for each channel is not read"));
     }
     let over = samples.checked_sub(colors.count());
     let over = over.ok_or_else(|| corrupt("the TIFF has fewer samples than its colours need"))?;

@@ -171,9 +171,12 @@ fn spread(bytes: &[u8], layout: &Layout) -> Vec<u8> {
 
 /// The colours of a palette: all reds, then all greens, then all blues.
 fn palette(map: &[u16]) -> Vec<[u8; 3]> {
-    // Some writers take bytes for words.
-    let scale = if map.iter().all(|sample| *sample < 256) { 1.0 } else { 257.0 };
-    let byte = |sample: &u16| u8::nearest(sample.float() / scale);
+    // Words are 257 times the byte, or 256 times; some writers take bytes for words.
+    let are_bytes = map.iter().all(|sample| *sample < 256);
+    let byte = |sample: &u16| {
+        let [high, low] = sample.to_be_bytes();
+        if are_bytes { low } else { high }
+    };
     let (reds, rest) = map.split_at(map.len() / 3);
     let (greens, blues) = rest.split_at(rest.len() / 2);
     let colors = reds.iter().zip(greens).zip(blues);
