@@ -2,6 +2,7 @@
 //! broken is dropped, and never fails a picture.
 
 mod exif;
+mod xmp;
 
 use bytes::Bytes;
 use img_parts::{
@@ -12,7 +13,7 @@ use img_parts::{
     webp::WebP,
 };
 
-pub(super) use self::exif::{summary, texts};
+pub(super) use self::exif::{fields, summary};
 use super::{avif::Decoder, picture::Metadata, probe::MOST_PIXELS};
 use crate::domain::{
     error::{Error, Result},
@@ -34,6 +35,9 @@ const IPTC: [u8; 2] = [0x04, 0x04];
 /// The keyword of XMP in a PNG's text; not compressed, in no language.
 const PNG_XMP: &[u8] = b"XML:com.adobe.xmp\0\0\0\0\0";
 const WEBP_XMP: [u8; 4] = *b"XMP ";
+const WEBP_HEADER: [u8; 4] = *b"VP8X";
+/// The bit of a WebP's header that announces XMP.
+const WEBP_SAYS_XMP: u8 = 0x04;
 
 /// What `keep` names of `input`. The orientation is reset: pixels are upright by then.
 pub(super) fn read(input: &[u8], format: Format, keep: Keep) -> Metadata {
@@ -47,12 +51,13 @@ pub(super) fn read(input: &[u8], format: Format, keep: Keep) -> Metadata {
         Format::Avif => from_avif(input),
         _ => Metadata::default(),
     };
+    found.exif = found.exif.map(exif::bare);
     if !exif {
         found.exif = found.exif.filter(|_| copyright).and_then(|exif| exif::copyright(&exif));
     }
     found.exif = found.exif.and_then(exif::upright);
     found.iptc = found.iptc.filter(|_| iptc);
-    found.xmp = found.xmp.filter(|_| xmp);
+    found.xmp = found.xmp.filter(|_| xmp).map(xmp::upright);
     for block in [&mut found.exif, &mut found.iptc, &mut found.xmp] {
         if block.as_ref().is_some_and(|block| block.len() > LONGEST) {
             *block = None;
@@ -175,15 +180,32 @@ pub(super) fn attach(
         }
         Format::Webp => {
             let mut webp = WebP::from_bytes(file.into()).map_err(broken)?;
-            webp.set_icc_profile(icc);
             webp.set_exif(exif);
             if let Some(xmp) = xmp {
                 let content = RiffContent::Data(Bytes::copy_from_slice(xmp));
                 webp.chunks_mut().push(RiffChunk::new(WEBP_XMP, content));
             }
+            // Last, with or without one: this is what makes the header that any of the three needs.
+            webp.set_icc_profile(icc);
+            if xmp.is_some() {
+                announce_xmp(&mut webp);
+            }
             Ok(webp.encoder().bytes().to_vec())
         }
         // AVIF and TIFF are written with all of it.
         _ => Ok(file),
+    }
+}
+
+/// Says in the header that there is XMP: in a header that was there before, img-parts speaks of the other two alone.
+fn announce_xmp(webp: &mut WebP) {
+    let mut chunks = webp.chunks_mut().iter_mut();
+    let header = chunks.find(|chunk| chunk.id() == WEBP_HEADER).map(RiffChunk::content_mut);
+    if let Some(RiffContent::Data(data)) = header {
+        let mut bytes = data.to_vec();
+        if let Some(flags) = bytes.first_mut() {
+            *flags |= WEBP_SAYS_XMP;
+        }
+        *data = bytes.into();
     }
 }

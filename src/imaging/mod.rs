@@ -16,6 +16,7 @@ mod describe;
 mod encode;
 mod explain;
 mod fonts;
+mod icon;
 mod metadata;
 mod picture;
 mod plan;
@@ -25,6 +26,7 @@ mod sample;
 mod score;
 mod steps;
 mod svg;
+mod tiff;
 mod trace;
 
 #[cfg(test)]
