@@ -2,7 +2,7 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-pub(super) use self::space::{Curve, Space};
+pub(super) use self::space::{Curve, SRGB, Space};
 use super::sample::Sample;
 
 mod space;

@@ -49,6 +49,7 @@ pub(super) fn read(input: &[u8], format: Format, keep: Keep) -> Metadata {
         Format::Tiff => from_tiff(input),
         Format::Jpeg | Format::Png | Format::Webp => from_container(input),
         Format::Avif => from_avif(input),
+        Format::Jxl => from_jxl(input),
         _ => Metadata::default(),
     };
     found.exif = found.exif.map(exif::bare);
@@ -112,6 +113,44 @@ fn from_avif(input: &[u8]) -> Metadata {
     };
     let [exif, xmp] = [file.exif(), file.xmp()].map(|block| block.map(<[u8]>::to_vec));
     Metadata { exif, xmp, iptc: None }
+}
+
+/// JPEG XL has boxes beside its pixels; what is compressed once more is left out.
+fn from_jxl(input: &[u8]) -> Metadata {
+    let mut found = Metadata::default();
+    for (kind, content) in boxes(input) {
+        match kind {
+            // Before the block stands how far its beginning is.
+            b"Exif" => {
+                found.exif = content.split_first_chunk().and_then(|(offset, block)| {
+                    let offset = usize::try_from(u32::from_be_bytes(*offset)).ok()?;
+                    block.get(offset..).map(<[u8]>::to_vec)
+                });
+            }
+            b"xml " => found.xmp = Some(content.to_vec()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The boxes of a file and what they hold, as far as they are whole.
+fn boxes(mut rest: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (kind, after) = after.split_first_chunk::<4>()?;
+        let (length, after) = match u32::from_be_bytes(*length) {
+            0 => (after.len(), after),
+            1 => {
+                let (length, after) = after.split_first_chunk::<8>()?;
+                (usize::try_from(u64::from_be_bytes(*length).checked_sub(16)?).ok()?, after)
+            }
+            length => (usize::try_from(length.checked_sub(8)?).ok()?, after),
+        };
+        let (content, after) = after.split_at_checked(length)?;
+        rest = after;
+        Some((kind, content))
+    })
 }
 
 /// A TIFF is an EXIF block itself, but for the pixels in it.

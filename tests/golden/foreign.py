@@ -778,10 +778,12 @@ def jxls(image, p, fine, veil):
     case("jxl", "adobe.jxl", cjxl(saved(image, "PNG", icc_profile=profile(ADOBE_RGB, ADOBE_CURVE)), distance=0.5), converted(image, profile(ADOBE_RGB, ADOBE_CURVE)), 34,
          "half a step of what can be seen")
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112], exif[0x010e] = 6, "a badge"
     content = cjxl(saved(eight(np.rot90(p, 1)).convert("RGB"), "PNG", exif=exif))
     assert np.abs(read(seen(content)) - p).max() < 1 / 255
-    case("jxl", "orientation.jxl", content, p)
+    # cjxl 0.7 says that it writes EXIF, and does not: a box of its own after how far its beginning is.
+    block = b"Exif" + bytes(4) + exif.tobytes()[6:]
+    case("jxl", "orientation.jxl", content + struct.pack(">I", len(block) + 4) + block, p)
     content = cjxl(apng((45, 37), [(frame, 0, 0, (1, 10), NONE, 0) for frame in (p, p[::-1], p[:, ::-1])], 2))
     case("jxl", "moving.jxl", content, p)
     refused("pq.jxl", cjxl(vips(deep(fine)[..., :3], "rgb16"), "-x", "color_space=RGB_D65_202_Rel_PeQ", distance=0.5), "PQ")
@@ -841,7 +843,10 @@ def lights(p, veil):
 def keeping(image, p, veil):
     srgb = ImageCms.createProfile("sRGB")
     keep = {"format": "png", "strip": {"keep": ["icc"]}}
-    spaces = {"p3": (DISPLAY_P3, SRGB_CURVE, make.light, tone), "adobe": (ADOBE_RGB, ADOBE_CURVE, lambda v: v ** (563 / 256), lambda v: np.clip(v, 0, 1) ** (256 / 563))}
+    def power(g):
+        return (0, (g,)), lambda v: v ** g, lambda v: np.clip(v, 0, 1) ** (1 / g)
+    # The last is as far from sRGB's curve as old screens were.
+    spaces = {"p3": (DISPLAY_P3, SRGB_CURVE, make.light, tone), "adobe": (ADOBE_RGB, *power(563 / 256)), "pale": (ADOBE_RGB, *power(1.8))}
     mark = eight(p[8:28, 10:38]).convert("RGB")
     (SOURCES / "mark.png").write_bytes(saved(mark, "PNG"))
     for name, (primaries, transfer, light_, tone_) in spaces.items():
@@ -870,11 +875,12 @@ def keeping(image, p, veil):
         colour = p.copy()
         colour[..., :3] += (red[:3] - p[..., :3]) * 128 / 255
         one("colorize", {"filters": {"colorize": "#d0281880"}}, colour, 50)
-        small = veil.copy()
-        small[..., :3] = light_(small[..., :3])
-        small = make.resized(small, 23, 19, linear=False)
-        small[..., :3] = tone_(small[..., :3])
-        one("resize", {"resize": {"width": 23, "height": 19, "fit": "fill"}}, small, 50, hazy)
+        for what, whole_, file in (("resize", p, source), ("resize-veil", veil, hazy)):
+            small = whole_.copy()
+            small[..., :3] = light_(small[..., :3])
+            small = make.resized(small, 23, 19, linear=False)
+            small[..., :3] = tone_(small[..., :3])
+            one(what, {"resize": {"width": 23, "height": 19, "fit": "fill"}}, small, 53 if what == "resize" else 50, file)
 
 
 def main():

@@ -14,15 +14,17 @@ pub(in crate::imaging) struct Space {
     curve: OnceLock<Option<Curve>>,
 }
 
+/// Where nothing was kept.
+pub(in crate::imaging) static SRGB: Space = Space { profile: None, curve: OnceLock::new() };
+
 /// How a space's samples become light.
 pub(in crate::imaging) struct Curve {
     light: Box<dyn ToneCurveEvaluator + Send + Sync>,
+    /// The values of light as they were asked for: frames of an animation ask for the same.
+    tones: OnceLock<Vec<f32>>,
 }
 
 impl Space {
-    /// Where nothing was kept.
-    pub(in crate::imaging) const SRGB: Self = Self { profile: None, curve: OnceLock::new() };
-
     /// The space of pixels with that profile; of sRGB where there is none.
     pub(in crate::imaging) fn of(icc: Option<&[u8]>) -> Self {
         let profile = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok());
@@ -58,7 +60,7 @@ impl Curve {
         {
             return None;
         }
-        let curve = Self { light: red.make_linear_evaluator().ok()? };
+        let curve = Self { light: red.make_linear_evaluator().ok()?, tones: OnceLock::new() };
         // It has to lead from darkness to full light, and back again.
         let lights: Vec<f32> =
             (0..=255_u8).map(|byte| curve.light(f32::from(byte) / 255.0)).collect();
@@ -72,8 +74,13 @@ impl Curve {
         self.light.evaluate_value(value).clamp(0.0, 1.0)
     }
 
-    /// The value of light, both 0 to 1: looked for, as not every curve can be turned round.
-    pub(in crate::imaging) fn tone(&self, light: f32) -> f32 {
+    /// The values of these lights, all 0 to 1. They are looked for, as not every curve can be turned round; once, so that every
+    /// call has to be for the same lights.
+    pub(in crate::imaging) fn tones(&self, lights: impl Iterator<Item = f32>) -> &[f32] {
+        self.tones.get_or_init(|| lights.map(|light| self.tone(light)).collect())
+    }
+
+    fn tone(&self, light: f32) -> f32 {
         let (mut below, mut above) = (0.0_f32, 1.0_f32);
         for _ in 0..24 {
             let middle = f32::midpoint(below, above);

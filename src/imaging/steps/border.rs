@@ -77,7 +77,7 @@ mod tests {
     use image::Rgba;
 
     use super::*;
-    use crate::imaging::steps::round;
+    use crate::imaging::{color::SRGB, steps::round};
 
     const RED: [u8; 4] = [255, 0, 0, 255];
     const BLUE: [u8; 4] = [0, 0, 255, 255];
@@ -85,7 +85,7 @@ mod tests {
     fn framed(picture: &Raster<u8>, width: u32, rounded: Option<Round>) -> Raster<u8> {
         let color = "red".parse().unwrap();
         let control = Control::default();
-        border::<u8>(picture, Border { width, color }, rounded, &Space::SRGB, &control).unwrap()
+        border::<u8>(picture, Border { width, color }, rounded, &SRGB, &control).unwrap()
     }
 
     #[test]

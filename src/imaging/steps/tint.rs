@@ -58,10 +58,11 @@ mod tests {
     use image::{Rgba, RgbaImage};
 
     use super::*;
+    use crate::imaging::color::SRGB;
 
     fn of(pixel: [u8; 4], color: &str, filter: fn(&mut RgbaImage, Color, &Space)) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, Rgba(pixel));
-        filter(&mut frame, color.parse().unwrap(), &Space::SRGB);
+        filter(&mut frame, color.parse().unwrap(), &SRGB);
         frame.get_pixel(0, 0).0
     }
 

@@ -16,7 +16,7 @@ use crate::{
     },
     imaging::{
         Overlays,
-        color::Space,
+        color::{SRGB, Space},
         control::{Control, Failure},
         decode::{self, Wanted},
         picture::{Raster, rows_mut},
@@ -61,7 +61,7 @@ pub(super) fn prepare(
     };
     within(rotate::size_after(watermark.rotate, mark.dimensions()), limits)?;
     let nothing = Color::TRANSPARENT;
-    let mut mark = rotate::rotate::<u8>(mark, watermark.rotate, nothing, &Space::SRGB, control)?;
+    let mut mark = rotate::rotate::<u8>(mark, watermark.rotate, nothing, &SRGB, control)?;
     space.bring(&mut mark);
     let (width, height) = mark.dimensions();
     let Point { x, y } = watermark.gravity;
@@ -115,7 +115,7 @@ fn picture(
     };
     within(resize::layout(&resize, picture.size()).canvas, limits)?;
     let pixels = picture.first.pixels.eight().into_owned();
-    resize::resize::<u8>(pixels, &resize, Profile::Best, picture.has_alpha, &Space::SRGB, control)
+    resize::resize::<u8>(pixels, &resize, Profile::Best, picture.has_alpha, &SRGB, control)
 }
 
 /// Where a mark of length `mark` begins on a side of length `side`: its point `at` lies on the side's point `at`, moved by

@@ -1,6 +1,6 @@
 //! Resizing in linear light, strip by strip: of the source only as much is held in floats as a few rows of the result need.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef,
@@ -89,17 +89,17 @@ fn count_of(row: usize) -> f64 {
 }
 
 /// Between samples and premultiplied light, 0 to 1.
-struct Light<S> {
+struct Light<'c, S> {
     /// The light of every sample.
     table: Vec<f32>,
     /// As [`TONES`].
-    tones: Cow<'static, [f32]>,
+    tones: &'c [f32],
     depth: std::marker::PhantomData<S>,
 }
 
-impl<S: Sample> Light<S> {
+impl<'c, S: Sample> Light<'c, S> {
     /// By that curve; by sRGB's where there is none.
-    fn new(curve: Option<&Curve>) -> Self {
+    fn new(curve: Option<&'c Curve>) -> Self {
         let full = S::max_value().index();
         #[allow(clippy::cast_precision_loss)] // At most 65535.
         let values = (0..=full).map(|index| index as f32 / full as f32);
@@ -107,11 +107,11 @@ impl<S: Sample> Light<S> {
         match curve {
             None => {
                 let table = values.map(color::light).collect();
-                Self { table, tones: Cow::Borrowed(TONES.as_slice()), depth }
+                Self { table, tones: &TONES, depth }
             }
             Some(curve) => {
                 let table = values.map(|value| curve.light(value)).collect();
-                Self { table, tones: Cow::Owned(tones(|light| curve.tone(light))), depth }
+                Self { table, tones: curve.tones(lights()), depth }
             }
         }
     }
@@ -130,7 +130,7 @@ impl<S: Sample> Light<S> {
         }
         let share = 1.0 / alpha;
         let sample =
-            |light: f32| S::nearest(tone(&self.tones, (light * share).clamp(0.0, 1.0)) * S::FULL);
+            |light: f32| S::nearest(tone(self.tones, (light * share).clamp(0.0, 1.0)) * S::FULL);
         [sample(red), sample(green), sample(blue), transparency]
     }
 }
@@ -138,13 +138,13 @@ impl<S: Sample> Light<S> {
 /// Points of [`TONES`].
 const STEPS: usize = 4096;
 /// The sRGB values of √light in equal steps: even where light is scarce, a line between two of them is as good as the curve.
-static TONES: LazyLock<Vec<f32>> = LazyLock::new(|| tones(color::tone));
+static TONES: LazyLock<Vec<f32>> = LazyLock::new(|| lights().map(color::tone).collect());
 
-/// The values that `tone` gives for √light in equal steps.
-fn tones(tone: impl Fn(f32) -> f32) -> Vec<f32> {
+/// The lights of which a table has the values.
+fn lights() -> impl Iterator<Item = f32> {
     #[allow(clippy::cast_precision_loss)] // A few thousand.
     let root = |step: usize| step as f32 / STEPS as f32;
-    (0..STEPS + 2).map(|step| tone(root(step) * root(step))).collect()
+    (0..STEPS + 2).map(move |step| root(step) * root(step))
 }
 
 /// The value of light, both 0 to 1, by that table.
