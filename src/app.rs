@@ -2,7 +2,9 @@
 //! both start the service here.
 
 use std::{
+    fs::{File, TryLockError},
     net::SocketAddr,
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -17,19 +19,23 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     actors::{
         address::Address,
-        consumer::Consumer,
+        consumer::{Consumer, LEASE},
         describer::Describer,
         doorbell::Doorbell,
-        janitor::{RemoveExpired, RemoveObjects},
-        owner::{Open, Owner},
+        janitor::{RemoveExpired, RemoveObjects, RescueLost},
+        notifier::{LookAround, Messenger, Notifier},
+        owner::{Open, Opening, Owner},
+        relay::Relay,
         rounds,
         supervisor::Tree,
         transformer::Transformer,
     },
     adapters::{
+        Query,
         cache::Cache,
-        db::{self, Db, SchemaState},
+        db::{self, Db, SchemaState, now, outbox::ResetOutbox, queue::RescueJobs},
         password::Passwords,
+        queue::{Broker, LocalQueue, Publisher, Source},
         secret,
         storage::Storage,
         token::Tokens,
@@ -47,8 +53,10 @@ const ADMITTED: usize = 1024;
 const DATABASE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the storage may take to begin to answer, or to take an object.
 const STORAGE_DEADLINE: Duration = Duration::from_secs(30);
-/// The cache is there to save time; when it can't, it is passed by.
-const CACHE_DEADLINE: Duration = Duration::from_millis(50);
+/// The cache is there to save time; when it can't, it is passed by. Longer than it waits for Redis itself.
+const CACHE_DEADLINE: Duration = Duration::from_millis(600);
+/// How long the queue may take to take what is handed over.
+const QUEUE_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes that the cache of this process may take.
 const CACHE_SIZE: u64 = 32 * 1024 * 1024;
 /// What is kept of the time to drain for the actors, when connections take long to finish.
@@ -77,6 +85,15 @@ pub enum StartError {
         /// The last one there is.
         expected: i64,
     },
+    /// Another process serves from the same directory.
+    #[error(
+        "another darkroom serves from {}: an embedded database is one process's alone; stop that one, \
+         choose another DATA_DIR, or use Postgres", .directory.display()
+    )]
+    InUse {
+        /// `DATA_DIR`.
+        directory: std::path::PathBuf,
+    },
     /// The port can't be had.
     #[error("could not listen on port {port}: {cause}")]
     Listen {
@@ -100,6 +117,8 @@ pub struct App {
     draining: watch::Sender<bool>,
     drain_timeout: Duration,
     drain_until: Arc<OnceLock<Instant>>,
+    /// Held as long as the process serves from an embedded database.
+    _lock: Option<File>,
 }
 
 impl App {
@@ -108,7 +127,11 @@ impl App {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let lock = if config.is_embedded() { Some(lock(&config.data_dir)?) } else { None };
         let database = open_database(&config).await?;
+        if lock.is_some() {
+            reclaim(&database).await?;
+        }
         // The port is taken before anything is begun, and answers once everything runs.
         let listener = if config.roles.has(Role::Api) {
             let port = config.http.port;
@@ -126,6 +149,9 @@ impl App {
             database: Address::new(ADMITTED, DATABASE_DEADLINE),
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
             cache: Address::new(ADMITTED, CACHE_DEADLINE),
+            publisher: Address::new(ADMITTED, QUEUE_DEADLINE),
+            // Of the embedded database this process is the only one.
+            metadata_cached: config.redis.is_some() || config.is_embedded(),
             transformer: Transformer::new(config.transform_threads, config.limits.clone())?,
             originals: Arc::new(Semaphore::new(originals(&config))),
             tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
@@ -136,6 +162,7 @@ impl App {
             jobs: Doorbell::default(),
             uploads: Doorbell::default(),
             deletions: Doorbell::default(),
+            notifier: Notifier::default(),
             flights: Arc::new(Flights::default()),
         });
         let drain_until = Arc::new(OnceLock::new());
@@ -150,7 +177,17 @@ impl App {
             tokio::spawn(serve::serve(listener, context, stop.clone(), patience))
         });
         let drain_timeout = config.drain_timeout;
-        Ok(Self { address, services, tree, server, stop, draining, drain_timeout, drain_until })
+        Ok(Self {
+            address,
+            services,
+            tree,
+            server,
+            stop,
+            draining,
+            drain_timeout,
+            drain_until,
+            _lock: lock,
+        })
     }
 
     /// Where it listens; a worker listens nowhere.
@@ -190,6 +227,29 @@ impl App {
     }
 }
 
+/// Makes sure that no other process serves from `directory`. The kernel keeps the lock, so it ends with the process, however
+/// that ends.
+fn lock(directory: &Path) -> Result<File, StartError> {
+    std::fs::create_dir_all(directory).map_err(Error::internal)?;
+    let path = directory.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(Error::internal)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse { directory: directory.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(Error::internal(error).into()),
+    }
+}
+
+/// Takes up at once what a former process of an embedded database had under way when it died: whoever has the lock knows that
+/// it is gone.
+async fn reclaim(database: &Db) -> Result<()> {
+    ResetOutbox { now: now() }.run(database).await?;
+    let all = || RescueJobs { now: now(), ended: now() + LEASE };
+    while !all().run(database).await?.is_empty() {}
+    Ok(())
+}
+
 /// KiB of originals in memory: for each thread one to work on and one to follow it, of the largest.
 fn originals(config: &Config) -> usize {
     let largest = usize::try_from(config.limits.upload_size / 1024 + 1).unwrap_or(usize::MAX);
@@ -218,7 +278,32 @@ async fn start_actors(
     let data_dir = config.data_dir.clone();
     let open_storage: Open<Storage> =
         Arc::new(move || Box::pin(Storage::open_fs(data_dir.clone())));
-    let open_cache: Open<Cache> = Arc::new(|| Box::pin(async { Ok(Cache::memory(CACHE_SIZE)) }));
+    let redis = config.redis.clone();
+    let open_cache: Open<Cache> = Arc::new(move || {
+        let opened = redis.as_ref().map_or_else(|| Ok(Cache::memory(CACHE_SIZE)), Cache::redis);
+        Box::pin(std::future::ready(opened))
+    });
+    let broker = Broker::new(&config.queue)?;
+    let queue = LocalQueue::new(config.queue.prefetch);
+    let (open_publisher, source): (Open<Publisher>, _) = match broker.clone() {
+        Some(broker) => {
+            let source = Source::Amqp(broker.clone());
+            let open = move || -> Opening<Publisher> {
+                let broker = broker.clone();
+                Box::pin(async move { Ok(Publisher::amqp(broker)) })
+            };
+            (Arc::new(open), source)
+        }
+        None => {
+            let source = Source::Local(queue.clone());
+            let open = move || -> Opening<Publisher> {
+                let queue = queue.clone();
+                Box::pin(async move { Ok(Publisher::Local(queue)) })
+            };
+            (Arc::new(open), source)
+        }
+    };
+    let (is_api, is_worker) = (config.roles.has(Role::Api), config.roles.has(Role::Worker));
     let removed = RemoveObjects {
         database: services.database.clone(),
         storage: services.storage.clone(),
@@ -226,23 +311,60 @@ async fn start_actors(
     };
     let expired =
         RemoveExpired { database: services.database.clone(), storage: services.storage.clone() };
+    let rescued = RescueLost {
+        database: services.database.clone(),
+        doorbell: services.jobs.clone(),
+        notifier: services.notifier.clone(),
+    };
+    let storage = Owner::child("storage", services.storage.clone(), open_storage);
+    // Who starts the embedded mode is there to be told what is wrong with its directory; a service waits for its disk.
+    let storage = if config.is_embedded() { storage } else { storage.awaited() };
     let mut children = vec![
         Owner::child("database", services.database.clone(), open_database),
-        Owner::child("storage", services.storage.clone(), open_storage),
+        storage,
         Owner::child("cache", services.cache.clone(), open_cache),
+        Owner::child("publisher", services.publisher.clone(), open_publisher),
         rounds::child(removed),
         rounds::child(expired),
+        rounds::child(rescued),
         services.transformer.child(),
     ];
-    if config.roles.has(Role::Worker) {
+    // In the embedded mode there is no other process to hear of.
+    if is_api && !config.is_embedded() {
+        let around = LookAround {
+            database: services.database.clone(),
+            notifier: services.notifier.clone(),
+            told: Arc::default(),
+        };
+        children.push(rounds::child(around));
+    }
+    if let Some(redis) = config.redis.clone() {
+        let (cache, notifier) = (services.cache.clone(), services.notifier.clone());
+        children.push(rounds::child(Messenger { redis, cache, notifier }));
+    }
+    if is_worker {
         let consumer = Consumer {
             database: services.database.clone(),
+            source,
             runner: Arc::new(TransformRunner(services.clone())),
             doorbell: services.jobs.clone(),
-            prefetch: config.prefetch,
+            notifier: services.notifier.clone(),
+            prefetch: config.queue.prefetch,
             drain_until,
         };
         children.push(consumer.child());
+    }
+    // Without a broker the queue is the worker's own, and nobody else can hand anything over.
+    if is_worker || broker.is_some() {
+        let relay = Relay {
+            database: services.database.clone(),
+            publisher: services.publisher.clone(),
+            prefetch: config.queue.prefetch,
+            doorbell: services.jobs.clone(),
+        };
+        children.push(rounds::child(relay));
+    }
+    if is_worker {
         let describer = Describer {
             database: services.database.clone(),
             storage: services.storage.clone(),

@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod healthcheck;
+mod jobs;
 mod transform;
 
 /// Exit codes, as sysexits.h has them.
@@ -97,6 +98,9 @@ enum Command {
     Openapi,
     /// Transform pictures without a server.
     Transform(transform::Args),
+    /// List, retry and purge background jobs, of all accounts.
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Ask a server on this machine whether it lives; for container health checks.
     Healthcheck,
 }
@@ -125,6 +129,7 @@ pub fn run() -> ExitCode {
             Err(error) => fail(exit::SOFTWARE, error),
         },
         Command::Transform(args) => transform::run(&args),
+        Command::Jobs(command) => jobs::run(&command),
         Command::Healthcheck => healthcheck::run(),
     }
 }
@@ -250,7 +255,7 @@ async fn serve_until_told(config: Config) -> ExitCode {
 fn start_code(error: &StartError) -> u8 {
     match error {
         StartError::Database { .. } => exit::UNAVAILABLE,
-        StartError::SchemaBehind { .. } => exit::CONFIG,
+        StartError::SchemaBehind { .. } | StartError::InUse { .. } => exit::CONFIG,
         StartError::Listen { .. } => exit::OS,
         StartError::Other(error) if error.code == Code::DependencyUnavailable => exit::UNAVAILABLE,
         StartError::Other(_) => exit::SOFTWARE,

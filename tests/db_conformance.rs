@@ -8,6 +8,8 @@ mod sandbox;
 
 #[path = "db/deletions.rs"]
 mod deletions;
+#[path = "db/events.rs"]
+mod events;
 #[path = "db/facts.rs"]
 mod facts;
 #[path = "db/idempotency.rs"]
@@ -16,6 +18,10 @@ mod idempotency;
 mod images;
 #[path = "db/jobs.rs"]
 mod jobs;
+#[path = "db/operator.rs"]
+mod operator;
+#[path = "db/outbox.rs"]
+mod outbox;
 #[path = "db/queue.rs"]
 mod queue;
 #[path = "db/schema.rs"]
@@ -108,11 +114,27 @@ suite! {
         a_retried_job_starts_afresh
         a_retry_never_makes_a_second_job
         another_accounts_job_is_not_found;
+    outbox:
+        accounts_take_turns
+        a_turn_goes_on_where_the_last_ended
+        the_broker_gets_eight_times_what_workers_hold
+        what_was_not_sent_is_handed_over_again
+        a_job_is_queued_as_long_as_it_is_in_the_outbox
+        a_broker_holds_what_is_due_later
+        what_a_dead_process_had_is_handed_over_at_once;
+    events:
+        every_change_of_state_is_written_down
+        events_are_their_accounts_own
+        old_events_are_forgotten;
+    operator:
+        an_operator_sees_all_and_retries_any
+        a_purge_forgets_what_ended_and_nothing_else;
     queue:
         due_jobs_are_leased_oldest_first
         no_two_workers_get_one_job
         a_lease_that_ran_out_is_given_to_another
-        the_last_attempt_lost_is_a_failure
+        three_workers_lost_alone_are_a_failure
+        a_survivor_is_forgiven
         a_cancelled_job_of_a_lost_worker_is_cancelled
         renewal_keeps_a_lease_and_tells_of_a_cancellation
         a_finished_job_and_its_variant_agree

@@ -80,6 +80,18 @@ fn memory_is_what_was_predicted() {
     let png = written(ImageFormat::Png, false);
     let deep = written(ImageFormat::Png, true);
     let webp = written(ImageFormat::WebP, false);
+    let tiff = written(ImageFormat::Tiff, true);
+    let light = |format| {
+        let picture = DynamicImage::ImageRgb8(picture(800, 600));
+        let picture: DynamicImage = match format {
+            ImageFormat::Hdr => picture.into_rgb32f().into(),
+            _ => picture.into_rgba32f().into(),
+        };
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    };
+    let (hdr, exr) = (light(ImageFormat::Hdr), light(ImageFormat::OpenExr));
     let mut gif = Cursor::new(Vec::new());
     {
         let mut encoder = image::codecs::gif::GifEncoder::new_with_speed(&mut gif, 30);
@@ -112,6 +124,10 @@ fn memory_is_what_was_predicted() {
         ("quality found", &jpeg, json!({"resize": {"width": 400}, "quality": "auto"})),
         ("from PNG", &png, json!({"resize": {"width": 400}, "format": "jpeg"})),
         ("in sixteen bits", &deep, json!({"resize": {"width": 600}})),
+        ("from TIFF", &tiff, json!({"format": "jpeg"})),
+        ("from TIFF in sixteen bits", &tiff, json!({"resize": {"width": 400}})),
+        ("from HDR", &hdr, json!({"format": "jpeg"})),
+        ("from EXR", &exr, json!({"format": "png"})),
         ("from WebP", &webp, json!({"resize": {"width": 400}, "format": "jpeg"})),
         ("an animation", &gif, json!({"resize": {"width": 300}})),
         ("its first frame", &gif, json!({"resize": {"width": 300}, "format": "png"})),

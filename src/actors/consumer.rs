@@ -1,10 +1,11 @@
-//! Takes jobs from the queue, which is the table of jobs, and has them run.
+//! Runs the jobs that the queue brings, one task each.
 //!
-//! A job is leased: the row says who has it and until when. The lease is renewed while the job runs;
-//! one that runs out means that its worker is gone, and somebody else leases the job again.
+//! A job is leased: the row says who has it and until when. The lease is renewed while the job runs; one that runs out means
+//! that its worker is gone, and the job is put back (`RescueLost` in `janitor.rs`). A message is settled only after the
+//! commit that records what became of its job.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -16,14 +17,25 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{address::Address, doorbell::Doorbell, supervisor::Child};
+use super::{
+    address::Address,
+    doorbell::Doorbell,
+    notifier::{News, Notifier},
+    supervisor::Child,
+};
 use crate::{
-    adapters::db::{
-        Db, now,
-        queue::{FinishJob, LeaseJobs, ReleaseJobs, RenewLeases},
+    adapters::{
+        Query,
+        db::{
+            Db, now,
+            outbox::SettleOutbox,
+            queue::{FinishJob, Heartbeat, ReleaseJobs, RenewLeases, TakeJob, Taken},
+        },
+        jittered,
+        queue::{Delivery, Source},
     },
     domain::{
-        error::Error,
+        error::{Code, Error, Result},
         ids::JobId,
         job::{Cancel, Job, Outcome, Runner},
     },
@@ -31,25 +43,30 @@ use crate::{
 
 /// How long a lease lasts if it is not renewed.
 pub const LEASE: Duration = Duration::from_secs(20);
-/// How often leases are renewed, which is also when a running job learns that it was cancelled by
-/// another process.
+/// How often leases are renewed, which is also when a running job learns that it was cancelled, if nobody told before.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// How often the queue is looked at when nobody rings: retries fall due, other processes enqueue.
-const POLL: Duration = Duration::from_secs(1);
 /// What is kept back of the time to drain, to put unfinished jobs back into the queue.
 const RELEASE: Duration = Duration::from_secs(3);
+/// Pause before the second attempt to reach the queue or the database; doubled for each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the consumer works with.
 #[derive(Clone)]
 pub struct Consumer {
-    /// The queue.
+    /// Says which jobs are to be run.
     pub database: Address<Db>,
+    /// Brings them.
+    pub source: Source,
     /// Does the work.
     pub runner: Arc<dyn Runner>,
-    /// Rung when a job was put into the queue, or taken back.
+    /// To be rung when there is room for another job.
     pub doorbell: Doorbell,
+    /// Hears of jobs that were taken back, and tells of what became of jobs.
+    pub notifier: Notifier,
     /// Jobs to hold at a time.
-    pub prefetch: usize,
+    pub prefetch: u16,
     /// When draining must be over, once it has begun.
     pub drain_until: Arc<OnceLock<Instant>>,
 }
@@ -63,15 +80,17 @@ impl Consumer {
 
 /// What the consumer is told.
 pub enum Message {
-    /// Look at the queue.
-    Look,
+    /// The queue has brought this.
+    Brought(Delivery),
     /// Renew what is held.
     Renew,
-    /// These were leased.
-    Leased(Vec<Job>),
+    /// This job has changed: perhaps it was taken back.
+    Changed(JobId),
     /// These are still held; those marked were cancelled.
     Renewed(Vec<(JobId, bool)>),
-    /// This one has come to its end.
+    /// This one may only be run alone.
+    OnlyAlone(JobId, Delivery),
+    /// This one has come to its end here.
     Finished(JobId),
 }
 
@@ -79,10 +98,15 @@ pub enum Message {
 pub struct State {
     worker: Uuid,
     running: HashMap<JobId, Cancel>,
-    leasing: bool,
-    look_again: bool,
+    /// Brought while one waits that must be run alone, or runs.
+    waiting: VecDeque<(JobId, Delivery)>,
+    /// To be run alone.
+    solos: VecDeque<(JobId, Delivery)>,
+    /// What runs, runs alone.
+    solo: bool,
     tasks: TaskTracker,
-    clock: CancellationToken,
+    receiving: CancellationToken,
+    stopping: CancellationToken,
 }
 
 impl Actor for Consumer {
@@ -95,16 +119,28 @@ impl Actor for Consumer {
         myself: ActorRef<Message>,
         (): (),
     ) -> Result<State, ActorProcessingErr> {
-        let clock = CancellationToken::new();
-        let ticking = clock.clone().run_until_cancelled_owned(tick(myself, self.doorbell.clone()));
-        tokio::spawn(ticking);
+        let receiving = CancellationToken::new();
+        let ears = [
+            tokio::spawn(receiving.clone().run_until_cancelled_owned(receive(
+                myself.clone(),
+                self.source.clone(),
+                self.prefetch,
+            ))),
+            tokio::spawn(
+                receiving.clone().run_until_cancelled_owned(listen(myself, self.notifier.clone())),
+            ),
+        ];
+        // They end with the token.
+        drop(ears);
         Ok(State {
             worker: Uuid::now_v7(),
             running: HashMap::new(),
-            leasing: false,
-            look_again: false,
+            waiting: VecDeque::new(),
+            solos: VecDeque::new(),
+            solo: false,
             tasks: TaskTracker::new(),
-            clock,
+            receiving,
+            stopping: CancellationToken::new(),
         })
     }
 
@@ -115,20 +151,25 @@ impl Actor for Consumer {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            Message::Look => self.lease(myself, state),
-            Message::Renew => self.renew(myself, state),
-            Message::Leased(jobs) => {
-                state.leasing = false;
-                // A full hand may mean that there is more.
-                let again = state.look_again || !jobs.is_empty();
-                state.look_again = false;
-                for job in jobs {
-                    self.begin(&myself, job, state);
+            Message::Brought(delivery) => match delivery.job_id() {
+                Ok(job_id) => {
+                    state.waiting.push_back((job_id, delivery));
+                    self.begin(&myself, state);
                 }
-                if again {
-                    self.lease(myself, state);
+                Err(reason) => {
+                    state.tasks.spawn(async move { delivery.refuse(&reason).await });
                 }
+            },
+            Message::OnlyAlone(job_id, delivery) => {
+                state.running.remove(&job_id);
+                state.solos.push_back((job_id, delivery));
+                self.begin(&myself, state);
             }
+            Message::Renew => self.renew(myself, state),
+            Message::Changed(job_id) if state.running.contains_key(&job_id) => {
+                self.renew(myself, state);
+            }
+            Message::Changed(_) => {}
             Message::Renewed(held) => {
                 for (id, cancelled) in held {
                     if let (true, Some(cancel)) = (cancelled, state.running.get(&id)) {
@@ -136,9 +177,10 @@ impl Actor for Consumer {
                     }
                 }
             }
-            Message::Finished(id) => {
-                state.running.remove(&id);
-                self.lease(myself, state);
+            Message::Finished(job_id) => {
+                state.running.remove(&job_id);
+                self.begin(&myself, state);
+                self.doorbell.ring();
             }
         }
         Ok(())
@@ -149,16 +191,28 @@ impl Actor for Consumer {
         _: ActorRef<Message>,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        state.clock.cancel();
+        state.receiving.cancel();
+        // Those that were not begun are somebody else's.
+        let unsent: Vec<JobId> = state
+            .waiting
+            .drain(..)
+            .chain(state.solos.drain(..))
+            .map(|(job_id, _)| job_id)
+            .collect();
         state.tasks.close();
         let until = self.drain_until.get().and_then(|until| until.checked_sub(RELEASE));
         let until = until.unwrap_or_else(Instant::now);
         if tokio::time::timeout_at(until, self.finish(state)).await.is_err() {
             tracing::warn!(jobs = state.running.len(), "not done in time; put back into the queue");
         }
-        // What was leased and not begun, or not finished, is somebody else's now.
+        state.stopping.cancel();
         let release = ReleaseJobs { worker: state.worker, now: now() };
-        self.database.ask(release).await?;
+        let released = self.database.ask(release).await?;
+        for (user_id, job_id) in released {
+            self.notifier.tell(News { user_id, job_id });
+        }
+        let unsent = unsent.into_iter().chain(self.source.left()).collect();
+        self.database.ask(SettleOutbox { unsent, now: now(), ..SettleOutbox::default() }).await?;
         // Nobody waits for them here any more, and the transformer is next to stop.
         state.running.values().for_each(Cancel::cancel);
         Ok(())
@@ -183,42 +237,36 @@ impl Consumer {
         }
     }
 
-    /// Leases as many jobs as there is room for.
-    fn lease(&self, myself: ActorRef<Message>, state: &mut State) {
-        if state.leasing {
-            state.look_again = true;
+    /// Begins what may be begun: everything that waits, or, when one must be run alone, that one, as soon as nothing runs.
+    fn begin(&self, myself: &ActorRef<Message>, state: &mut State) {
+        if state.running.is_empty() {
+            state.solo = false;
+        }
+        if state.solo {
             return;
         }
-        let room = self.prefetch.saturating_sub(state.running.len());
-        if room == 0 {
-            return;
+        if state.solos.is_empty() {
+            while let Some((job_id, delivery)) = state.waiting.pop_front() {
+                self.run(myself, state, job_id, delivery);
+            }
+        } else if state.running.is_empty()
+            && let Some((job_id, delivery)) = state.solos.pop_front()
+        {
+            state.solo = true;
+            self.run(myself, state, job_id, delivery);
         }
-        state.leasing = true;
-        let query = LeaseJobs {
-            worker: state.worker,
-            limit: i64::try_from(room).unwrap_or(i64::MAX),
-            now: now(),
-            lease_until: now() + LEASE,
-        };
-        let database = self.database.clone();
-        state.tasks.spawn(async move {
-            let jobs = database.ask(query).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, cause = error.cause, "could not lease jobs");
-                Vec::new()
-            });
-            // An actor that has stopped puts its jobs back.
-            let _ = myself.send_message(Message::Leased(jobs));
-        });
     }
 
     /// Keeps what is held, and learns what was cancelled.
     fn renew(&self, myself: ActorRef<Message>, state: &State) {
-        if state.running.is_empty() {
-            return;
-        }
+        let alive =
+            Heartbeat { worker: state.worker, prefetch: i64::from(self.prefetch), now: now() };
         let query = renewal_of(state);
         let database = self.database.clone();
         state.tasks.spawn(async move {
+            if let Err(error) = database.ask(alive).await {
+                tracing::debug!(%error, cause = error.cause, "could not say that this worker lives");
+            }
             match database.ask(query).await {
                 // An actor that has stopped has no use for it.
                 Ok(held) => drop(myself.send_message(Message::Renewed(held))),
@@ -229,28 +277,137 @@ impl Consumer {
         });
     }
 
-    /// Runs a job in a task of its own and records what became of it.
-    fn begin(&self, myself: &ActorRef<Message>, job: Job, state: &mut State) {
+    /// Takes a job and runs it, in a task of its own.
+    fn run(
+        &self,
+        myself: &ActorRef<Message>,
+        state: &mut State,
+        job_id: JobId,
+        delivery: Delivery,
+    ) {
+        if state.running.contains_key(&job_id) {
+            // Brought twice; the first is at work.
+            state.tasks.spawn(delivery.ack());
+            return;
+        }
         let cancel = Cancel::default();
-        state.running.insert(job.id, cancel.clone());
-        let (myself, worker) = (myself.clone(), state.worker);
-        let (database, runner) = (self.database.clone(), self.runner.clone());
+        state.running.insert(job_id, cancel.clone());
+        let errand = Errand {
+            consumer: self.clone(),
+            worker: state.worker,
+            job_id,
+            alone: state.solo,
+            cancel,
+            stopping: state.stopping.clone(),
+        };
+        let myself = myself.clone();
         state.tasks.spawn(async move {
-            let (id, user_id, variant_id) = (job.id, job.user_id, job.variant_id);
-            let attempt = job.attempts;
-            let run = AssertUnwindSafe(runner.run(job, cancel)).catch_unwind();
-            let outcome = run.await.unwrap_or_else(|_| {
-                Outcome::Retry(Error::internal("the job panicked"), backoff(attempt))
-            });
-            tracing::info!(job = %id, attempt, outcome = outcome.name(), "job run");
-            let finish = FinishJob { worker, user_id, job_id: id, variant_id, outcome, now: now() };
-            if let Err(error) = database.ask(finish).await {
-                // The lease will run out, and the job run again.
-                tracing::error!(job = %id, %error, cause = error.cause, "could not record a job");
-            }
+            let done = AssertUnwindSafe(errand.go()).catch_unwind().await;
+            let message = match done {
+                Ok(Some(Ended::OnlyAlone)) => Message::OnlyAlone(job_id, delivery),
+                Ok(Some(Ended::Settled)) => {
+                    delivery.ack().await;
+                    Message::Finished(job_id)
+                }
+                // The process stops: the message is brought to another.
+                Ok(None) => Message::Finished(job_id),
+                // The database has the job still, and will see that nobody works at it.
+                Err(_) => {
+                    delivery.ack().await;
+                    Message::Finished(job_id)
+                }
+            };
             // An actor that has stopped counts no more.
-            let _ = myself.send_message(Message::Finished(id));
+            let _ = myself.send_message(message);
         });
+    }
+}
+
+/// One job, from its message to its end.
+struct Errand {
+    consumer: Consumer,
+    worker: Uuid,
+    job_id: JobId,
+    alone: bool,
+    cancel: Cancel,
+    stopping: CancellationToken,
+}
+
+/// How an errand ends.
+enum Ended {
+    /// What became of the job stands in the database.
+    Settled,
+    /// The job may only be run alone, and others run.
+    OnlyAlone,
+}
+
+impl Errand {
+    /// `None` when the process stops before the end is recorded.
+    async fn go(&self) -> Option<Ended> {
+        let take = || TakeJob {
+            worker: self.worker,
+            job_id: self.job_id,
+            alone: self.alone,
+            now: now(),
+            lease_until: now() + LEASE,
+        };
+        let job = match self.insist(take).await? {
+            Ok(Taken::Job(job)) => *job,
+            Ok(Taken::OnlyAlone) => return Some(Ended::OnlyAlone),
+            // What could not be taken is handed over again after a while.
+            Ok(Taken::Nothing) | Err(_) => return Some(Ended::Settled),
+        };
+        self.tell(&job);
+        let (user_id, variant_id, attempt) = (job.user_id, job.variant_id, job.attempts);
+        let runner = self.consumer.runner.clone();
+        let run = AssertUnwindSafe(runner.run(job.clone(), self.cancel.clone())).catch_unwind();
+        let outcome = run.await.unwrap_or_else(|_| {
+            Outcome::Retry(Error::internal("the job panicked"), backoff(attempt))
+        });
+        tracing::info!(job = %self.job_id, attempt, outcome = outcome.name(), "job run");
+        let finish = || FinishJob {
+            worker: self.worker,
+            user_id,
+            job_id: self.job_id,
+            variant_id,
+            outcome: outcome.clone(),
+            now: now(),
+        };
+        // Where that fails the lease will run out, and the job run again.
+        let _ = self.insist(finish).await?;
+        self.tell(&job);
+        Some(Ended::Settled)
+    }
+
+    /// Asks the database until it answers: a job that was begun or done is not given up because it is away for a while.
+    /// `None` when the process stops.
+    async fn insist<Q: Query<Db>>(
+        &self,
+        query: impl Fn() -> Q + Send + Sync,
+    ) -> Option<Result<Q::Output>> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.consumer.database.ask(query()).await {
+                Ok(answer) => return Some(Ok(answer)),
+                Err(error)
+                    if matches!(error.code, Code::DependencyUnavailable | Code::Overloaded) =>
+                {
+                    tracing::warn!(job = %self.job_id, %error, cause = error.cause, "waiting");
+                }
+                Err(error) => {
+                    tracing::error!(job = %self.job_id, %error, cause = error.cause, "given up");
+                    return Some(Err(error));
+                }
+            }
+            let waited =
+                self.stopping.run_until_cancelled(tokio::time::sleep(jittered(pause))).await;
+            waited?;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    fn tell(&self, job: &Job) {
+        self.consumer.notifier.tell(News { user_id: job.user_id, job_id: job.id });
     }
 }
 
@@ -262,29 +419,55 @@ fn renewal_of(state: &State) -> RenewLeases {
     }
 }
 
-/// Pause before the attempt after the `attempt`th: a second, doubled each time, and up to half of
-/// that again at random so that jobs that failed together don't come back together.
-pub fn backoff(attempt: i32) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(8);
-    let base = Duration::from_secs(1) * 2u32.pow(doublings);
-    let random = f64::from(Uuid::now_v7().as_bytes()[15]) / 255.0;
-    base.mul_f64(1.0 + random / 2.0)
+/// What the queue brings, as messages; subscribes again whenever the connection is lost.
+async fn receive(consumer: ActorRef<Message>, source: Source, prefetch: u16) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match source.subscribe(prefetch).await {
+            Ok(mut subscription) => {
+                tracing::info!("receiving jobs");
+                pause = FIRST_PAUSE;
+                loop {
+                    match subscription.next().await {
+                        Ok(delivery) => {
+                            if consumer.send_message(Message::Brought(delivery)).is_err() {
+                                return;
+                            }
+                        }
+                        Err(error) => break error,
+                    }
+                }
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(%error, cause = error.cause, "no jobs can be received; trying again");
+        tokio::time::sleep(jittered(pause)).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+    }
 }
 
-/// Rings, and the clock, as messages.
-async fn tick(consumer: ActorRef<Message>, doorbell: Doorbell) {
-    let mut poll = tokio::time::interval(POLL);
+/// The clock, and news of jobs, as messages.
+async fn listen(consumer: ActorRef<Message>, notifier: Notifier) {
     let mut renewal = tokio::time::interval(RENEWAL);
+    let mut news = notifier.listen();
     loop {
-        let sent = tokio::select! {
-            () = doorbell.rung() => consumer
-                .send_message(Message::Look)
-                .and_then(|()| consumer.send_message(Message::Renew)),
-            _ = poll.tick() => consumer.send_message(Message::Look),
-            _ = renewal.tick() => consumer.send_message(Message::Renew),
+        let message = tokio::select! {
+            _ = renewal.tick() => Message::Renew,
+            told = news.recv() => match told {
+                Ok(news) => Message::Changed(news.job_id),
+                // Some was missed.
+                Err(_) => Message::Renew,
+            },
         };
-        if sent.is_err() {
+        if consumer.send_message(message).is_err() {
             return;
         }
     }
+}
+
+/// Pause before the attempt after the `attempt`th: two seconds, then four times the last, with jitter. Five attempts so bear
+/// an outage of nearly three minutes.
+pub fn backoff(attempt: i32) -> Duration {
+    let quadruplings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(0).min(6);
+    jittered(Duration::from_secs(2) * 4u32.pow(quadruplings))
 }

@@ -1,15 +1,24 @@
-//! Cleans up by the clock: what has expired, and the stored objects of what was deleted.
+//! Cleans up by the clock: what has expired, the stored objects of what was deleted, jobs whose workers vanished.
 
 use std::time::Duration;
 
-use super::{address::Address, doorbell::Doorbell, rounds::Chore};
+use chrono::TimeDelta;
+
+use super::{
+    address::Address,
+    doorbell::Doorbell,
+    notifier::{News, Notifier},
+    rounds::Chore,
+};
 use crate::{
     adapters::{
         db::{
             Db,
             deletions::{ObjectsDeleted, PendingDeletions},
+            events::PurgeEvents,
             idempotency::PurgeKeys,
             now,
+            queue::RescueJobs,
             tokens::PurgeTokens,
         },
         storage::{DeleteObject, Storage, SweepSpool},
@@ -19,6 +28,9 @@ use crate::{
 
 /// Objects removed before the next look at the list.
 const BATCH: i64 = 100;
+
+/// How long it can be asked what happened to a job.
+const EVENTS_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Removes the objects of what was deleted.
 #[derive(Clone)]
@@ -62,7 +74,38 @@ impl Chore for RemoveObjects {
     }
 }
 
-/// Removes what has expired: tokens, idempotency keys, uploads that were broken off.
+/// Puts the jobs of workers that vanished back.
+#[derive(Clone)]
+pub struct RescueLost {
+    /// Has the jobs.
+    pub database: Address<Db>,
+    /// To be rung when there is something to hand over.
+    pub doorbell: Doorbell,
+    /// To be told.
+    pub notifier: Notifier,
+}
+
+impl Chore for RescueLost {
+    const NAME: &'static str = "janitor of jobs";
+    const EVERY: Duration = Duration::from_secs(2);
+
+    async fn round(&self, _: &Cancel) -> Result<()> {
+        loop {
+            let now = now();
+            let lost = self.database.ask(RescueJobs { now, ended: now }).await?;
+            if lost.is_empty() {
+                return Ok(());
+            }
+            tracing::warn!(jobs = lost.len(), "workers vanished; their jobs are put back");
+            for (user_id, job_id) in lost {
+                self.notifier.tell(News { user_id, job_id });
+            }
+            self.doorbell.ring();
+        }
+    }
+}
+
+/// Removes what has expired: tokens, idempotency keys, news of jobs, uploads that were broken off.
 #[derive(Clone)]
 pub struct RemoveExpired {
     /// Has the tokens and the keys.
@@ -78,6 +121,7 @@ impl Chore for RemoveExpired {
     async fn round(&self, _: &Cancel) -> Result<()> {
         self.database.ask(PurgeTokens { now: now() }).await?;
         self.database.ask(PurgeKeys { now: now() }).await?;
+        self.database.ask(PurgeEvents { before: now() - EVENTS_KEPT }).await?;
         self.storage.ask(SweepSpool).await?;
         Ok(())
     }

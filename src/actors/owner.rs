@@ -11,8 +11,11 @@ use super::{
 };
 use crate::{adapters::Resource, domain::error::Result};
 
+/// A resource that is being opened.
+pub type Opening<R> = Pin<Box<dyn Future<Output = Result<R>> + Send>>;
+
 /// Opens a resource; called at the start and after each crash.
-pub type Open<R> = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<R>> + Send>> + Send + Sync>;
+pub type Open<R> = Arc<dyn Fn() -> Opening<R> + Send + Sync>;
 
 /// Owns an `R`. It never waits for an answer itself: each question runs in a task of its own, so one
 /// that is slow, or panics, costs only whoever asked it.

@@ -1,12 +1,13 @@
 //! Floor 2: the outside world, without tasks of its own.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use crate::domain::error::Result;
 
 pub mod cache;
 pub mod db;
 pub mod password;
+pub mod queue;
 pub mod secret;
 pub mod storage;
 pub mod token;
@@ -31,4 +32,10 @@ pub trait Resource: Send + Sync + 'static {
 
     /// Lets go of connections and files; called once nothing uses it any more.
     fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// Between once and one and a half times `pause`, at random, so that those who failed together don't come back together.
+pub fn jittered(pause: Duration) -> Duration {
+    let random = f64::from(uuid::Uuid::now_v7().as_bytes()[15]) / 255.0;
+    pause.mul_f64(1.0 + random / 2.0)
 }

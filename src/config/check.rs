@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 use secrecy::SecretString;
 
 use super::{
-    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat,
+    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue, RateLimits,
+    Redis,
     kind::{Value, time},
+    redis,
     report::{Fault, Faults, Warning},
     secrets, services,
     settings::{Said, Settings},
@@ -16,6 +18,12 @@ use crate::domain::{limits::Limits, transform::Profile};
 
 /// The names of the database, the stronger first.
 pub(super) const DATABASE_NAMES: &[&str] = &["SUPABASE_DB_URL", "DATABASE_URL"];
+
+/// The names of the broker, the stronger first.
+const BROKER_NAMES: &[&str] = &["CLOUDAMQP_URL", "AMQP_URL", "RABBITMQ_URL"];
+
+/// Longest name of a queue: AMQP's names have 255 bytes, and ours are made longer.
+const QUEUE_NAME: usize = 200;
 
 /// The file under `DATA_DIR` of the embedded database.
 const SQLITE_FILE: &str = "darkroom.db";
@@ -30,10 +38,13 @@ impl Settings {
         services::check(self, &mut faults, &mut warnings);
         check_auth(self, &values, &mut faults, &mut warnings);
         check_database(self, &values, &mut faults, &mut warnings);
+        check_queue(self, &values, &mut faults, &mut warnings);
         check_times(&values, &mut faults, &mut warnings);
 
         let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
-        match config(&values, database) {
+        let broker = self.said_first(BROKER_NAMES).and_then(|said| values.secret(said.name));
+        let redis = redis::meant(self, &mut faults, &mut warnings);
+        match config(&values, database, broker, redis) {
             Ok(config) if faults.is_empty() => Ok((config, warnings)),
             Err(fault) if faults.is_empty() => Err(Faults { faults: vec![fault], warnings }),
             _ => Err(Faults { faults, warnings }),
@@ -142,10 +153,7 @@ impl Values {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        match self.optional(name) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        }
+        self.optional(name).and_then(Value::as_text)
     }
 
     fn secret(&self, name: &str) -> Option<SecretString> {
@@ -179,7 +187,12 @@ fn mismatch(name: &str) -> Fault {
     }
 }
 
-fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fault> {
+fn config(
+    values: &Values,
+    database: Option<SecretString>,
+    broker: Option<SecretString>,
+    redis: Option<Redis>,
+) -> Result<Config, Fault> {
     let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
 
     Ok(Config {
@@ -207,8 +220,17 @@ fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fau
                 _ => None,
             }),
             max_body_size: values.number("MAX_BODY_SIZE")?,
+            rate_limits: RateLimits {
+                window: values.time("RATE_LIMIT_WINDOW")?,
+                uploads: values.number("RATE_LIMIT_UPLOADS")?,
+                transforms: values.number("RATE_LIMIT_TRANSFORMS")?,
+                register: values.number("RATE_LIMIT_REGISTER")?,
+                login: values.number("RATE_LIMIT_LOGIN")?,
+                login_username: values.number("RATE_LIMIT_LOGIN_USERNAME")?,
+            },
         },
         database: database_of(values, database)?,
+        redis,
         auth: Auth {
             jwt_secret: values.secret("JWT_SECRET"),
             jwt_expiry: values.time("JWT_EXPIRY")?,
@@ -229,7 +251,11 @@ fn config(values: &Values, database: Option<SecretString>) -> Result<Config, Fau
             "fast" => Profile::Fast,
             _ => Profile::Best,
         },
-        prefetch: values.number("QUEUE_PREFETCH_COUNT")?,
+        queue: Queue {
+            amqp: broker,
+            name: required_text("QUEUE_NAME")?.to_owned(),
+            prefetch: values.number("QUEUE_PREFETCH_COUNT")?,
+        },
         startup_timeout: values.time("STARTUP_TIMEOUT")?,
         drain_timeout: values.time("DRAIN_TIMEOUT")?,
         log: Log {
@@ -317,6 +343,33 @@ fn check_database(
             "MIGRATE_DB_URL",
             "has no effect without SUPABASE_DB_URL: the embedded database migrates by itself",
         ));
+    }
+}
+
+fn check_queue(
+    settings: &Settings,
+    values: &Values,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<Warning>,
+) {
+    if matches!(values.optional("QUEUE_DURABLE"), Some(Value::Flag(false))) {
+        let detail = "= false: jobs are promised never to be lost, and a queue that is not durable \
+                      would lose them with the broker";
+        faults.push(Fault::new("QUEUE_DURABLE", detail));
+    }
+    if let Some(name) = values.text("QUEUE_NAME")
+        && (name.len() > QUEUE_NAME || name.starts_with("amq."))
+    {
+        let detail = format!("must be of at most {QUEUE_NAME} bytes, and not begin with amq.");
+        faults.push(Fault::new("QUEUE_NAME", detail));
+    }
+    let said: Vec<_> = BROKER_NAMES.iter().filter_map(|name| settings.said(name)).collect();
+    if let Some(used) = settings.said_first(BROKER_NAMES) {
+        for other in said.iter().filter(|said| said.text != used.text) {
+            let (source, name) = (other.source, used.name);
+            let detail = format!("(from {source}) is ignored for {name} (from {})", used.source);
+            warnings.push(Warning::new(other.name, detail));
+        }
     }
 }
 

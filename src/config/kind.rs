@@ -66,6 +66,16 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    /// The text that it is, if it is text.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// The words of [`EnvFilter`] for a level.
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error", "off"];
 

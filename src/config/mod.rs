@@ -6,6 +6,7 @@
 mod check;
 mod describe;
 mod kind;
+mod redis;
 mod report;
 mod secrets;
 mod services;
@@ -18,6 +19,7 @@ mod tests;
 pub use self::{
     describe::reference_markdown,
     kind::Kind,
+    redis::Redis,
     report::{Fault, Faults, Warning},
     secrets::redact_url,
     settings::{Said, Settings, Source},
@@ -47,6 +49,8 @@ pub struct Config {
     pub http: Http,
     /// Where rows live.
     pub database: Database,
+    /// What all processes share and none needs; `None`: each keeps its own.
+    pub redis: Option<Redis>,
     /// Tokens.
     pub auth: Auth,
     /// What is refused.
@@ -55,8 +59,8 @@ pub struct Config {
     pub transform_threads: usize,
     /// `TRANSFORM_PROFILE`: what a spec means that names no profile.
     pub transform_profile: Profile,
-    /// `QUEUE_PREFETCH_COUNT`: jobs that one worker holds at a time.
-    pub prefetch: usize,
+    /// How jobs come to workers.
+    pub queue: Queue,
     /// `STARTUP_TIMEOUT`: how long the database may take to answer at start.
     pub startup_timeout: Duration,
     /// `DRAIN_TIMEOUT`: how long stopping may take.
@@ -89,6 +93,25 @@ pub struct Http {
     pub allowed_origins: Vec<String>,
     /// `MAX_BODY_SIZE`: bytes of any body that is no upload.
     pub max_body_size: u64,
+    /// How often clients may do what costs something.
+    pub rate_limits: RateLimits,
+}
+
+/// `RATE_LIMIT_…`: how often something may happen within the window; 0 is without limit.
+#[derive(Debug, Clone)]
+pub struct RateLimits {
+    /// `RATE_LIMIT_WINDOW`.
+    pub window: Duration,
+    /// `RATE_LIMIT_UPLOADS`, of an account.
+    pub uploads: u32,
+    /// `RATE_LIMIT_TRANSFORMS`, of an account.
+    pub transforms: u32,
+    /// `RATE_LIMIT_REGISTER`, of an address.
+    pub register: u32,
+    /// `RATE_LIMIT_LOGIN`: failures, of an address.
+    pub login: u32,
+    /// `RATE_LIMIT_LOGIN_USERNAME`: failures, of a username at an address.
+    pub login_username: u32,
 }
 
 /// Where rows live.
@@ -115,6 +138,17 @@ pub enum DatabaseLocation {
     Sqlite(PathBuf),
     /// `SUPABASE_DB_URL`.
     Postgres(SecretString),
+}
+
+/// How jobs come to workers.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// `CLOUDAMQP_URL`: the broker; without one the database is the queue.
+    pub amqp: Option<SecretString>,
+    /// `QUEUE_NAME`.
+    pub name: String,
+    /// `QUEUE_PREFETCH_COUNT`: jobs that one worker holds at a time.
+    pub prefetch: u16,
 }
 
 /// Tokens.

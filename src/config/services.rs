@@ -14,8 +14,8 @@ struct Service {
     needed: &'static [&'static str],
     /// These make no sense without the ones above.
     beside: &'static [&'static str],
-    /// What this version does instead.
-    instead: &'static str,
+    /// What this version does instead, if it does not use it.
+    instead: Option<&'static str>,
 }
 
 const SERVICES: &[Service] = &[
@@ -24,28 +24,21 @@ const SERVICES: &[Service] = &[
         urls: &["REDIS_URL"],
         needed: &["UPSTASH_REDIS_HOST"],
         beside: &["UPSTASH_REDIS_PORT", "UPSTASH_REDIS_PASSWORD", "UPSTASH_REDIS_TLS"],
-        instead: "keeps its cache in memory",
-    },
-    Service {
-        name: "RabbitMQ",
-        urls: &["CLOUDAMQP_URL", "AMQP_URL", "RABBITMQ_URL"],
-        needed: &[],
-        beside: &[],
-        instead: "keeps its queue in the database",
+        instead: None,
     },
     Service {
         name: "Cloudinary",
         urls: &["CLOUDINARY_URL"],
         needed: &["CLOUDINARY_CLOUD_NAME", "CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"],
         beside: &[],
-        instead: "keeps pictures in DATA_DIR",
+        instead: Some("keeps pictures in DATA_DIR"),
     },
     Service {
         name: "S3",
         urls: &[],
         needed: &["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"],
         beside: &["S3_ENDPOINT", "S3_REGION"],
-        instead: "keeps pictures in DATA_DIR",
+        instead: Some("keeps pictures in DATA_DIR"),
     },
 ];
 
@@ -76,13 +69,13 @@ pub fn check(settings: &Settings, faults: &mut Vec<Fault>, warnings: &mut Vec<Wa
                     ));
                 }
             }
-            (Some(name), _) | (None, Some(name)) => warnings.push(Warning::new(
-                *name,
-                format!(
-                    "is set, but this version does not use {} and {}",
-                    service.name, service.instead
-                ),
-            )),
+            (Some(name), _) | (None, Some(name)) => {
+                let Some(instead) = service.instead else { continue };
+                warnings.push(Warning::new(
+                    *name,
+                    format!("is set, but this version does not use {} and {instead}", service.name),
+                ));
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ const POSTGRES: Kind = Kind::ServiceUrl(&["postgres", "postgresql"]);
 const REDIS: Kind = Kind::ServiceUrl(&["redis", "rediss"]);
 const AMQP: Kind = Kind::ServiceUrl(&["amqp", "amqps"]);
 const ANY_SECRET: Kind = Kind::Secret(1);
+const LIMIT: Kind = Kind::Number(0, 1_000_000);
 
 const fn row(name: &'static str, default: Preset, kind: Kind, about: &'static str) -> Variable {
     Variable { name, default, kind, about }
@@ -83,6 +84,13 @@ pub const TABLE: &[Variable] = &[
     row("DRAIN_TIMEOUT", Text("25s"), Kind::Time(1, DAY), "Time to finish what is under way when stopping."),
     row("STARTUP_TIMEOUT", Text("10s"), Kind::Time(1, HOUR), "Time for the database to answer at start."),
     row("QUEUE_PREFETCH_COUNT", Text("5"), Kind::Number(1, 1_000), "Jobs that one worker holds at a time."),
+
+    row("RATE_LIMIT_WINDOW", Text("1m"), Kind::Time(SECOND, DAY), "The time that the limits below are counted in."),
+    row("RATE_LIMIT_UPLOADS", Text("600"), LIMIT, "Uploads of an account; 0 is no limit."),
+    row("RATE_LIMIT_TRANSFORMS", Text("6000"), LIMIT, "Transformations of an account; 0 is no limit."),
+    row("RATE_LIMIT_REGISTER", Text("60"), LIMIT, "Accounts opened from one address; 0 is no limit."),
+    row("RATE_LIMIT_LOGIN", Text("60"), LIMIT, "Failed logins from one address; 0 is no limit."),
+    row("RATE_LIMIT_LOGIN_USERNAME", Text("10"), LIMIT, "Failed logins of one username from one address; 0 is no limit."),
 
     row("LOG_LEVEL", Text("info"), Kind::Directives, "What is logged."),
     row("LOG_FORMAT", Computed("text; json in production"), Kind::Choice(&["text", "json"]), "How it is logged, to standard error."),

@@ -351,9 +351,7 @@ fn a_service_configured_by_half_is_a_fault_that_names_what_is_missing() {
 #[test]
 fn a_service_that_is_not_used_yet_is_warned_of() {
     for whole in [
-        &[("REDIS_URL", "redis://localhost")][..],
-        &[("UPSTASH_REDIS_HOST", "eu1.upstash.io"), ("UPSTASH_REDIS_PASSWORD", "p")],
-        &[("CLOUDAMQP_URL", "amqps://u:p@h/v")],
+        &[("CLOUDAMQP_URL", "amqps://u:p@h/v")][..],
         &[("CLOUDINARY_URL", "cloudinary://1:2@c")],
         &[
             ("CLOUDINARY_CLOUD_NAME", "c"),

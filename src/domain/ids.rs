@@ -55,6 +55,19 @@ id! {
     JobId
 }
 id! {
+    /// A change of a job's state.
+    EventId
+}
+
+impl EventId {
+    /// Before every event from `time` on, and after those before.
+    pub fn first_of(time: chrono::DateTime<chrono::Utc>) -> Self {
+        let milliseconds = u128::try_from(time.timestamp_millis()).unwrap_or(0);
+        Self(Uuid::from_u128((milliseconds << 80) | (7 << 76) | (0b10 << 62)))
+    }
+}
+
+id! {
     /// A login: the chain of refresh tokens that began with one password check.
     FamilyId
 }

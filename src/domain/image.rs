@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A picture as it was uploaded.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     /// Its identity.
     pub id: ImageId,
@@ -47,7 +47,7 @@ pub struct Image {
 }
 
 /// What can be said of a picture once its pixels were looked at.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// A ThumbHash (evanw.github.io/thumbhash), base64.
     pub thumbhash: Option<String>,

@@ -9,6 +9,9 @@
 //!     │ cancelled ◀───────┤ Cancelled         │ retry
 //!     └───────────────────┴───────────────────┘
 //!            Retry, or a lease that ran out
+//!
+//! A lease that ran out counts as no attempt: the worker is gone, and it is not said that this job was to blame. The job is
+//! next run alone on its worker; it has failed when three workers have vanished while it ran alone.
 //! ```
 
 use std::{
@@ -28,7 +31,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::Error,
-    ids::{ImageId, JobId, UserId, VariantId},
+    ids::{EventId, ImageId, JobId, UserId, VariantId},
     variant::{Failure, Made},
 };
 
@@ -115,6 +118,15 @@ pub struct Job {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A change of a job's state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its identity; later ones are later in order, as far as the clocks of the processes agree.
+    pub id: EventId,
+    /// The job as it was then.
+    pub job: Job,
 }
 
 /// What became of one run.

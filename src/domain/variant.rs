@@ -24,7 +24,7 @@ pub enum VariantStatus {
 }
 
 /// A picture made from an image by a spec; `(image_id, spec_hash)` is unique.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
     /// Its identity, known before it is made.
     pub id: VariantId,
@@ -49,7 +49,7 @@ pub struct Variant {
 }
 
 /// What is known of a variant once it was made.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Made {
     /// What the bytes are.
     pub format: Format,

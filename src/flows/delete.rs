@@ -1,8 +1,16 @@
 //! Deleting: the rows at once, with a receipt; the objects by the janitor, who is called.
 
-use super::Services;
+use super::{
+    Services,
+    metadata::{account_changes, image_changes},
+};
 use crate::{
-    adapters::db::{images::DeleteImage, now, users::DeleteUser, variants::DeleteVariant},
+    adapters::db::{
+        images::DeleteImage,
+        now,
+        users::DeleteUser,
+        variants::{DeleteVariant, VariantById},
+    },
     domain::{
         error::Result,
         ids::{DeletionId, ImageId, UserId, VariantId},
@@ -15,6 +23,7 @@ use crate::{
 /// # Errors
 /// `not_found`.
 pub async fn delete_image(services: &Services, user_id: UserId, id: ImageId) -> Result<Deletion> {
+    image_changes(services, user_id, id).await;
     let deletion_id = DeletionId::new();
     let query = DeleteImage { user_id, id, deletion_id, now: now() };
     let (deletion, _) = services.database.ask(query).await?;
@@ -27,6 +36,8 @@ pub async fn delete_image(services: &Services, user_id: UserId, id: ImageId) -> 
 /// # Errors
 /// `not_found`.
 pub async fn delete_variant(services: &Services, user_id: UserId, id: VariantId) -> Result<()> {
+    let variant = services.database.ask(VariantById { user_id, id }).await?;
+    image_changes(services, user_id, variant.image_id).await;
     let deletion_id = DeletionId::new();
     services.database.ask(DeleteVariant { user_id, id, deletion_id, now: now() }).await?;
     services.deletions.ring();
@@ -38,6 +49,7 @@ pub async fn delete_variant(services: &Services, user_id: UserId, id: VariantId)
 /// # Errors
 /// `not_found`.
 pub async fn delete_user(services: &Services, user_id: UserId) -> Result<Deletion> {
+    account_changes(services, user_id).await;
     let deletion_id = DeletionId::new();
     let query = DeleteUser { user_id, deletion_id, now: now() };
     let (deletion, _) = services.database.ask(query).await?;

@@ -1,6 +1,6 @@
 //! Accepting a transformation as a job.
 
-use super::{Services, transform::plan};
+use super::{Services, jobs, transform::plan};
 use crate::{
     adapters::db::{jobs::EnqueueTransform, now},
     domain::{
@@ -40,7 +40,7 @@ pub fn job_for(variant: &Variant) -> Job {
 pub async fn enqueue(services: &Services, image: &Image, spec: &Spec) -> Result<(Variant, Job)> {
     let variant = plan(image, spec);
     let job = job_for(&variant);
-    let accepted = services.database.ask(EnqueueTransform { variant, job }).await?;
-    services.jobs.ring();
-    Ok(accepted)
+    let (variant, job) = services.database.ask(EnqueueTransform { variant, job }).await?;
+    jobs::changed(services, &job);
+    Ok((variant, job))
 }

@@ -5,15 +5,21 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
-    actors::{address::Address, doorbell::Doorbell, transformer::Transformer},
-    adapters::{cache::Cache, db::Db, password::Passwords, storage::Storage, token::Tokens},
+    actors::{address::Address, doorbell::Doorbell, notifier::Notifier, transformer::Transformer},
+    adapters::{
+        cache::Cache, db::Db, password::Passwords, queue::Publisher, storage::Storage,
+        token::Tokens,
+    },
     domain::{ids::VariantId, limits::Limits, transform::Profile},
 };
 
 pub mod accounts;
 pub mod delete;
 pub mod enqueue;
+pub mod events;
 pub mod flights;
+pub mod jobs;
+pub mod metadata;
 pub mod overlays;
 pub mod sessions;
 pub mod transform;
@@ -25,8 +31,12 @@ pub struct Services {
     pub database: Address<Db>,
     /// Objects.
     pub storage: Address<Storage>,
-    /// What was looked up lately.
+    /// What was looked up and counted lately.
     pub cache: Address<Cache>,
+    /// The queue, where jobs go in.
+    pub publisher: Address<Publisher>,
+    /// Whether all processes see the same cache, so that what one of them changes no other takes for what it was.
+    pub metadata_cached: bool,
     /// Pixels.
     pub transformer: Transformer,
     /// KiB of originals that may be in memory at a time to be transformed: the queue in front of the
@@ -42,8 +52,10 @@ pub struct Services {
     pub limits: Limits,
     /// What a spec means that names no profile.
     pub profile: Profile,
-    /// Rung when a job was put into the queue, or taken back.
+    /// Rung when a job was put into the outbox.
     pub jobs: Doorbell,
+    /// Told when a job has changed.
+    pub notifier: Notifier,
     /// Rung when a picture was uploaded that is to be looked at.
     pub uploads: Doorbell,
     /// Rung when objects are to be removed.

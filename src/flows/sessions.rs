@@ -86,7 +86,8 @@ async fn remembered<F>(
 where
     F: Future<Output = Result<Option<Session>>>,
 {
-    let cached = services.cache.ask(CacheGet { key: key.clone() }).await.ok().flatten();
+    let cached = services.cache.ask(CacheGet { keys: vec![key.clone()] }).await;
+    let cached = cached.ok().and_then(|mut found| found.pop()).flatten();
     if let Some(session) = cached.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return Ok(Some(session));
     }

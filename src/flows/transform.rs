@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Services, overlays};
+use super::{Services, metadata, overlays};
 use crate::{
     actors::{consumer::backoff, transformer::Priority},
     adapters::{
@@ -92,7 +92,7 @@ pub async fn transform_now(
 async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>> {
     let Variant { user_id, image_id, .. } = *plan;
     let query = VariantBySpec { user_id, image_id, spec_hash: plan.spec_hash.clone() };
-    let found = services.database.ask(query).await?;
+    let found = metadata::variant_by_spec(services, query).await?;
     Ok(found.filter(|variant| {
         variant.status == VariantStatus::Ready && variant.engine >= imaging::ENGINE
     }))

@@ -6,6 +6,7 @@ use std::io::BufReader;
 use super::{
     Services,
     enqueue::job_for,
+    jobs::changed,
     transform::{plan, source},
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         error::{Code, Error, Result},
         ids::{ImageId, UserId},
         image::{Facts, Image},
+        job::Job,
         transform::Spec,
     },
     imaging,
@@ -115,7 +117,7 @@ pub async fn store(
             (variant, job)
         })
         .collect();
-    let has_jobs = !jobs.is_empty();
+    let accepted: Vec<Job> = jobs.iter().map(|(_, job)| job.clone()).collect();
     let key = image.object_key.clone();
     services.storage.ask(Commit { spooled, key: key.clone() }).await?;
     let inserted = services.database.ask(InsertImage { image: image.clone(), jobs }).await;
@@ -127,8 +129,8 @@ pub async fn store(
         return Err(error);
     }
     services.uploads.ring();
-    if has_jobs {
-        services.jobs.ring();
+    for job in &accepted {
+        changed(services, job);
     }
     Ok(image)
 }

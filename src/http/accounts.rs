@@ -9,6 +9,7 @@ use super::{
     body::{self, Body, json, no_content, reply, with_header},
     context::{Context, Request},
     fields::Fields,
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         users::{CredentialsById, UsageOf},
     },
     domain::{
-        error::{Error, Result},
+        error::{Code, Error, Result},
         ids::{ApiKeyId, UserId},
         user::{ApiKey, Usage, User, check_api_key_name, check_password, check_username},
     },
@@ -153,9 +154,17 @@ fn issued(status: StatusCode, issued: Issued) -> Result<Response> {
 
 /// Opens an account.
 #[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts", security(()),
-    request_body = LoginBody, responses((status = 201, body = IssuedView)))]
+    request_body = LoginBody,
+    responses((status = 201, body = IssuedView), (status = 429, response = inline(RateLimited))))]
 pub(super) async fn register(request: Request, body: Body) -> Result<Response> {
-    let mut fields = Fields::of(json(&request, body).await?)?;
+    let mut tally = Tally::default();
+    let answer = open(&request, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn open(request: &Request, body: Body, tally: &mut Tally) -> Result<Response> {
+    tally.take_of_address(request, Limit::Register).await?;
+    let mut fields = Fields::of(json(request, body).await?)?;
     let username = fields.checked("username", check_username);
     let password = fields.checked("password", check_password);
     fields.finish()?;
@@ -167,14 +176,30 @@ pub(super) async fn register(request: Request, body: Body) -> Result<Response> {
 ///
 /// A wrong password and an unknown username get the same answer after the same time.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "accounts", security(()),
-    request_body = LoginBody, responses((status = 200, body = IssuedView)))]
+    request_body = LoginBody,
+    responses((status = 200, body = IssuedView), (status = 429, response = inline(RateLimited))))]
 pub(super) async fn log_in(request: Request, body: Body) -> Result<Response> {
     let mut fields = Fields::of(json(&request, body).await?)?;
     let username = fields.required("username", "a string");
     let password = fields.required("password", "a string");
     fields.finish()?;
-    let account = accounts::log_in(request.services(), username, password).await?;
-    issued(StatusCode::OK, account)
+    let mut tally = Tally::default();
+    let account = prove(&request, username, password, &mut tally).await;
+    // Only a failure counts.
+    if !account.as_ref().is_err_and(|error| error.code == Code::InvalidCredentials) {
+        tally.give_back(&request).await;
+    }
+    tally.told(account.and_then(|account| issued(StatusCode::OK, account)))
+}
+
+async fn prove(
+    request: &Request,
+    username: String,
+    password: String,
+    tally: &mut Tally,
+) -> Result<Issued> {
+    tally.take_login(request, &username).await?;
+    accounts::log_in(request.services(), username, password).await
 }
 
 /// What continues a login, or ends it.

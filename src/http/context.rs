@@ -110,6 +110,11 @@ impl Request {
         self.context.is_draining()
     }
 
+    /// Turns true when the process is about to stop.
+    pub fn draining(&self) -> watch::Receiver<bool> {
+        self.context.0.draining.clone()
+    }
+
     /// A header's value, if it is text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

@@ -12,10 +12,12 @@ use super::{
 };
 use crate::{
     adapters::{
+        cache::CheckCache,
         db::{Ping, now},
+        queue::CheckQueue,
         storage::CheckStorage,
     },
-    domain::error::Result,
+    domain::error::{Error, Result},
 };
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
@@ -48,6 +50,8 @@ pub(super) async fn health() -> Result<Response> {
 #[serde(rename_all = "snake_case")]
 enum Readiness {
     Ready,
+    /// Slower: something is down that it can do without.
+    Degraded,
     Unready,
     Draining,
 }
@@ -59,7 +63,7 @@ pub(super) struct ReadyView {
 }
 
 /// Whether requests should be sent here: 503 while the database or the storage is down, and while
-/// the process is about to stop.
+/// the process is about to stop. Without Redis or RabbitMQ it is `degraded`, and answers all the same: jobs are accepted, and wait.
 #[utoipa::path(get, path = "/ready", tag = "operations", security(()),
     responses((status = 200, body = ReadyView), (status = 503, body = ReadyView)))]
 pub(super) async fn ready(request: Request) -> Result<Response> {
@@ -67,21 +71,38 @@ pub(super) async fn ready(request: Request) -> Result<Response> {
     let status = if request.is_draining() {
         Readiness::Draining
     } else {
-        match tokio::join!(services.database.ask(Ping), services.storage.ask(CheckStorage)) {
-            (Ok(()), Ok(())) => Readiness::Ready,
-            (database, storage) => {
-                for error in [database.err(), storage.err()].into_iter().flatten() {
-                    tracing::warn!(%error, cause = error.cause, "not ready");
-                }
-                Readiness::Unready
-            }
-        }
+        let (database, storage, cache, queue) = tokio::join!(
+            services.database.ask(Ping),
+            services.storage.ask(CheckStorage),
+            services.cache.ask(CheckCache),
+            services.publisher.ask(CheckQueue),
+        );
+        let needed = [database.err(), storage.err()];
+        // What it can do without.
+        let useful = [cache.err(), queue.err()];
+        readiness(needed.into_iter().flatten().collect(), useful.into_iter().flatten().collect())
     };
     let code = match status {
-        Readiness::Ready => StatusCode::OK,
+        Readiness::Ready | Readiness::Degraded => StatusCode::OK,
         Readiness::Unready | Readiness::Draining => StatusCode::SERVICE_UNAVAILABLE,
     };
     uncached(reply(code, &ReadyView { status })?)
+}
+
+/// What follows from what is down.
+fn readiness(needed: Vec<Error>, useful: Vec<Error>) -> Readiness {
+    for error in &needed {
+        tracing::warn!(%error, cause = error.cause, "not ready");
+    }
+    for error in &useful {
+        // Whoever lost it has told so, once.
+        tracing::debug!(%error, cause = error.cause, "degraded");
+    }
+    match (needed.is_empty(), useful.is_empty()) {
+        (true, true) => Readiness::Ready,
+        (true, false) => Readiness::Degraded,
+        (false, _) => Readiness::Unready,
+    }
 }
 
 fn uncached(response: Response) -> Result<Response> {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     adapters::db::{
-        images::{ImageById, ListImages, Page, PatchImage},
+        images::{ListImages, Page},
         variants::{VariantsOf, VariantsOfMany},
     },
     domain::{
@@ -25,7 +25,7 @@ use crate::{
         image::{Exif, Focus, Image, ImagePatch},
         variant::Variant,
     },
-    flows::delete::delete_image,
+    flows::{delete::delete_image, metadata},
 };
 
 /// Rows in an answer when nothing is said.
@@ -92,7 +92,7 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
 /// `not_found`, also for what is no id, and for another account's.
 pub(super) async fn find(request: &Request, user_id: UserId, id: &str) -> Result<Image> {
     let id: ImageId = id.parse().map_err(|_| Error::not_found("image"))?;
-    request.services().database.ask(ImageById { user_id, id }).await
+    metadata::image(request.services(), user_id, id).await
 }
 
 /// An uploaded picture.
@@ -280,8 +280,7 @@ pub(super) async fn patch(request: Request, id: String, body: Body) -> Result<Re
     fields.finish()?;
     let focus = if no_focus { Some(None) } else { focus.map(Some) };
     let patch = ImagePatch { public, tags, focus };
-    let image =
-        request.services().database.ask(PatchImage { user_id, id: image.id, patch }).await?;
+    let image = metadata::patch_image(request.services(), user_id, image.id, patch).await?;
     view(&request, image).await
 }
 

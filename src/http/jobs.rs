@@ -14,16 +14,14 @@ use super::{
     problem::answered,
 };
 use crate::{
-    adapters::db::{
-        jobs::{CancelJob, JobById, ListJobs, RetryJob},
-        now,
-    },
+    adapters::db::jobs::{JobById, ListJobs},
     domain::{
         error::{Error, Result},
         ids::{ImageId, JobId, VariantId},
         job::{Job, JobKind, JobStatus},
         variant::Failure,
     },
+    flows::jobs,
 };
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
@@ -104,7 +102,7 @@ pub(super) struct JobsView {
     next_cursor: Option<JobId>,
 }
 
-fn job_id(id: &str) -> Result<JobId> {
+pub(super) fn job_id(id: &str) -> Result<JobId> {
     id.parse().map_err(|_| Error::not_found("job"))
 }
 
@@ -154,9 +152,7 @@ pub(super) async fn get(request: Request, id: String) -> Result<Response> {
     params(("id" = JobId, Path)), responses((status = 202, body = JobView)))]
 pub(super) async fn cancel(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    let query = CancelJob { user_id, id: job_id(&id)?, now: now() };
-    let job = request.services().database.ask(query).await?;
-    request.services().jobs.ring();
+    let job = jobs::cancel(request.services(), user_id, job_id(&id)?).await?;
     accepted(&request, job)
 }
 
@@ -165,9 +161,7 @@ pub(super) async fn cancel(request: Request, id: String) -> Result<Response> {
     params(("id" = JobId, Path)), responses((status = 202, body = JobView)))]
 pub(super) async fn retry(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    let query = RetryJob { user_id, id: job_id(&id)?, now: now() };
-    let job = request.services().database.ask(query).await?;
-    request.services().jobs.ring();
+    let job = jobs::retry(request.services(), user_id, job_id(&id)?).await?;
     accepted(&request, job)
 }
 

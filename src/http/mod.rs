@@ -9,12 +9,14 @@ mod console;
 mod content;
 pub mod context;
 mod deletions;
+mod events;
 mod fields;
 mod gate;
 mod health;
 mod idempotency;
 mod images;
 mod jobs;
+mod limit;
 pub mod openapi;
 mod problem;
 pub mod serve;
@@ -42,6 +44,9 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .unify()
         .boxed()
         .or(jobs::routes(context))
+        .unify()
+        .boxed()
+        .or(events::routes(context))
         .unify()
         .boxed()
         .or(deletions::routes(context))

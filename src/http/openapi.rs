@@ -15,13 +15,13 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, health, images, jobs,
+    console, deletions, events, health, images, jobs, limit,
     problem::{Problem, answered},
     transforms, upload, variants,
 };
 use crate::domain::{
     error::{Error, Result},
-    ids::DeletionId,
+    ids::{DeletionId, EventId},
 };
 
 /// The document. Every path of the service stands in it, and no other is let in (`http/gate.rs`).
@@ -40,11 +40,12 @@ use crate::domain::{
         transforms::transform,
         images::variants, variants::get, variants::picture, variants::delete,
         jobs::list, jobs::get, jobs::cancel, jobs::retry,
+        events::of_job, events::of_account,
         deletions::get,
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
     ),
-    components(schemas(Problem, DeletionId)),
+    components(schemas(Problem, DeletionId, EventId)),
     tags(
         (name = "accounts", description = "Who you are"),
         (name = "images", description = "Pictures as they were uploaded"),
@@ -91,6 +92,9 @@ impl Modify for Shared {
                     }
                 }
                 responses.insert("default".to_owned(), RefOr::T(problem.clone()));
+                if responses.contains_key("429") {
+                    limit::document(responses.values_mut());
+                }
             }
         }
     }

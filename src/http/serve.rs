@@ -376,6 +376,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         HeaderName::from_static("x-cache"),
         HeaderName::from_static("deletion-receipt"),
         HeaderName::from_static("idempotent-replayed"),
+        HeaderName::from_static("ratelimit"),
+        HeaderName::from_static("ratelimit-policy"),
         REQUEST_ID,
     ];
     (!origins.is_empty()).then(|| {

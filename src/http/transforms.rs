@@ -17,6 +17,7 @@ use super::{
     idempotency::Attempt,
     images,
     jobs::status_url,
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
     variants::VariantView,
 };
@@ -27,6 +28,7 @@ use crate::{
         image::Image,
         transform::Spec,
     },
+    failpoint,
     flows::{
         enqueue::enqueue,
         overlays,
@@ -67,9 +69,17 @@ pub(super) struct AcceptedView {
     responses(
         (status = 200, description = "with `sync=true`; `X-Cache` tells whether it was there", body = VariantView),
         (status = 202, body = AcceptedView),
+        (status = 429, response = inline(RateLimited)),
     ))]
 pub(super) async fn transform(request: Request, id: String, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = take_on(request, id, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn take_on(request: Request, id: String, body: Body, tally: &mut Tally) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
+    tally.take_of_account(&request, Limit::Transforms, user_id, 1).await?;
     let attempt = Attempt::begin(&request, user_id).await?;
     let (sync, spec, named) = match read(&request, body).await {
         Ok(read) => read,
@@ -86,7 +96,9 @@ pub(super) async fn transform(request: Request, id: String, body: Body) -> Resul
             as_job(&request, &image, &spec).await
         }
     };
-    attempt.settle(&asked, work).await
+    let answer = attempt.settle(&asked, work).await;
+    failpoint::reached("http.before_answer");
+    answer
 }
 
 /// Whether to wait for the picture, what is to be made, and the pictures that this names.

@@ -16,6 +16,7 @@ use super::{
     fields::{Fields, escape},
     idempotency::Attempt,
     images::{ImageView, check_tags},
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
 };
 use crate::{
@@ -84,14 +85,31 @@ pub(super) struct RawPicture(Vec<u8>);
         (UploadForm = "multipart/form-data"),
         (RawPicture = "image/*"),
     )),
-    responses((status = 201, body = ImageView, headers(("Location" = String)))))]
+    responses(
+        (status = 201, body = ImageView, headers(("Location" = String))),
+        (status = 429, response = inline(RateLimited)),
+    ))]
 pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = take_in(request, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn take_in(request: Request, body: Body, tally: &mut Tally) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
+    // Before the key is reserved and the file is read: what is refused has cost nothing.
+    tally.take_of_account(&request, Limit::Uploads, user_id, 1).await?;
     let attempt = Attempt::begin(&request, user_id).await?;
     let Received { spooled, description, overlays, fields } = match receive(&request, body).await {
         Ok(received) => received,
         Err(error) => return Err(attempt.abandon(error).await),
     };
+    let eager = description.eager.len();
+    if eager > 0
+        && let Err(error) = tally.take_of_account(&request, Limit::Transforms, user_id, eager).await
+    {
+        return Err(attempt.abandon(error).await);
+    }
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
     let work = async move {
         let services = request.services();

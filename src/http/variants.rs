@@ -13,13 +13,12 @@ use super::{
     problem::answered,
 };
 use crate::{
-    adapters::db::variants::VariantById,
     domain::{
         error::{Code, Error, Result},
         ids::{ImageId, UserId, VariantId},
         variant::{Failure, Variant, VariantStatus},
     },
-    flows::delete::delete_variant,
+    flows::{delete::delete_variant, metadata},
 };
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
@@ -96,7 +95,7 @@ impl VariantView {
 
 async fn find(request: &Request, user_id: UserId, id: &str) -> Result<Variant> {
     let id: VariantId = id.parse().map_err(|_| Error::not_found("variant"))?;
-    request.services().database.ask(VariantById { user_id, id }).await
+    metadata::variant(request.services(), user_id, id).await
 }
 
 /// One variant.

@@ -16,6 +16,7 @@ mod describe;
 mod encode;
 mod explain;
 mod fonts;
+mod icon;
 mod metadata;
 mod picture;
 mod plan;
@@ -25,6 +26,7 @@ mod sample;
 mod score;
 mod steps;
 mod svg;
+mod tiff;
 mod trace;
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ use crate::domain::{
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
-pub const ENGINE: i32 = 2;
+pub const ENGINE: i32 = 3;
 
 /// A picture that was made.
 #[derive(Debug, Clone)]

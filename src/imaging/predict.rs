@@ -113,6 +113,11 @@ const fn decoding(format: Format) -> u64 {
         // Floats, several planes of them.
         Format::Jxl => 40,
         Format::Svg => 16,
+        // As they are stored, and sixteen bits deep before they are brought to eight.
+        Format::Tiff => 16,
+        // Floats, as stored and as RGBA.
+        Format::Hdr => 32,
+        Format::Exr => 40,
         _ => 8,
     }
 }
@@ -157,7 +162,7 @@ const fn reading(format: Format) -> u64 {
         Format::Webp => 14,
         Format::Avif => 15,
         Format::Jxl => 60,
-        Format::Svg => 40,
+        Format::Svg | Format::Hdr | Format::Exr => 40,
         _ => 8,
     }
 }

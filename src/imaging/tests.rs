@@ -473,7 +473,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_make_it_panic(kind in 0_usize..11, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), early: bool) {
+    fn no_bytes_make_it_panic(kind in 0_usize..24, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), early: bool) {
         let mut file = samples::every_kind().swap_remove(kind);
         // Half of the time the headers, where the decisions are.
         let reach = if early { file.len().min(80) } else { file.len() };

@@ -6,12 +6,18 @@ mod accounts;
 mod bad_input;
 mod bodies;
 mod errors;
+mod events;
 mod idempotency;
 mod images;
 mod jobs;
+mod limits;
 mod main_job;
+mod metadata;
 mod openapi;
 mod pictures;
+mod redis;
+#[path = "../cache/server.rs"]
+mod redis_server;
 mod sandbox;
 mod supervision;
 mod transforms;

@@ -69,7 +69,7 @@ async fn the_pictures_of_others_do_not_exist() {
 
 #[tokio::test]
 async fn a_job_whose_mark_was_deleted_fails_at_once() {
-    let mut sandbox = Sandbox::with(&[("ROLE", "api")]).await;
+    let mut sandbox = Sandbox::on_postgres_with(&[("ROLE", "api")]).await;
     sandbox.leaves_jobs();
     let ada = sandbox.register("ada").await;
     let (rocket, mark) = (ada.upload(ROCKET).await, mark(&ada).await);

@@ -50,7 +50,9 @@ async fn a_port_that_is_taken_is_71() {
 
 #[tokio::test]
 async fn a_worker_listens_on_no_port() {
-    let shell = Shell::new().with("PORT", "0");
+    let database = Database::new().await;
+    let shell = database.shell();
+    assert_eq!(shell.run(&["migrate"]).code, 0);
     let worker = shell.serve(&["serve", "--role", "worker"]);
     assert_eq!(worker.url, "");
     assert_eq!(listening(worker.pid()), 0);
@@ -58,6 +60,63 @@ async fn a_worker_listens_on_no_port() {
     assert_eq!(listening(api.pid()), 1, "as an API does: the count counts");
     assert_eq!(health(&api.url).await, StatusCode::OK);
     assert_eq!((api.terminate(), worker.terminate()), (0, 0));
+}
+
+#[tokio::test]
+async fn one_directory_is_served_by_one_process() {
+    let shell = Shell::new().with("PORT", "0");
+    let first = shell.serve(&[]);
+    let second = shell.run(&["serve"]);
+    assert_eq!(second.code, 78, "{}", second.stderr);
+    assert!(second.stderr.contains("another darkroom serves from ./data"), "{}", second.stderr);
+    // What is no server runs beside it.
+    assert_eq!(shell.run(&["migrate"]).code, 0);
+    assert_eq!(shell.run(&["jobs", "list"]).code, 0);
+    // The lock dies with its process.
+    drop(first);
+    let third = shell.serve(&[]);
+    assert_eq!(third.terminate(), 0);
+}
+
+#[tokio::test]
+async fn an_operator_lists_retries_and_purges_jobs() {
+    let shell = Shell::new().with("PORT", "0");
+    let serving = shell.serve(&[]);
+    let body = json!({ "username": "ada", "password": "correct horse battery" });
+    let register = client().post(format!("{}/api/v1/auth/register", serving.url)).json(&body);
+    let token: Value = register.send().await.unwrap().json().await.unwrap();
+    let token = token["token"].as_str().unwrap();
+    let torn = &include_bytes!("../pictures/rocket.jpg")[..20_000];
+    let upload = client().post(format!("{}/api/v1/images", serving.url)).bearer_auth(token);
+    let upload = upload.header("content-type", "image/jpeg").body(torn).send().await.unwrap();
+    let image: Value = upload.json().await.unwrap();
+    let path = format!("{}/api/v1/images/{}/transform", serving.url, image["id"].as_str().unwrap());
+    let spec = json!({ "resize": { "width": 20 } });
+    let accepted = client().post(path).bearer_auth(token).json(&spec).send().await.unwrap();
+    let accepted: Value = accepted.json().await.unwrap();
+    let id = accepted["job_id"].as_str().unwrap();
+
+    let listed = |status: &str| {
+        let run = shell.run(&["jobs", "list", "--json", "--status", status]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()
+    };
+    let failed = crate::process::eventually(|| listed("failed").pop());
+    assert_eq!((&failed["id"], &failed["error"]["code"]), (&json!(id), &json!("image_corrupt")));
+    let text = shell.run(&["jobs", "list"]).stdout;
+    assert!(text.contains(id) && text.contains("image_corrupt"), "{text}");
+
+    let retried = shell.run(&["jobs", "retry", id]);
+    assert_eq!((retried.code, retried.stdout.contains("queued")), (0, true), "{}", retried.stderr);
+    crate::process::eventually(|| listed("failed").pop());
+    assert_eq!(shell.run(&["jobs", "retry", &uuid::Uuid::now_v7().to_string()]).code, 66);
+    assert_eq!(shell.run(&["jobs", "purge", "--status", "queued"]).code, 64);
+    let kept = shell.run(&["jobs", "purge", "--status", "failed"]).stdout;
+    assert!(kept.contains("0 failed jobs"), "those of today are kept: {kept}");
+    let purged = shell.run(&["jobs", "purge", "--status", "failed", "--older-than", "0s"]).stdout;
+    assert!(purged.contains("1 failed jobs"), "{purged}");
+    assert!(listed("failed").is_empty());
+    assert_eq!(serving.terminate(), 0);
 }
 
 /// How many sockets a process listens on.

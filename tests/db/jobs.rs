@@ -3,7 +3,7 @@
 use darkroom::{
     adapters::db::{
         jobs::*,
-        queue::{CountUnfinished, FinishJob, LeaseJobs},
+        queue::{CountUnfinished, FinishJob},
         variants::{CompleteVariant, ReserveVariant, VariantById},
     },
     domain::{
@@ -15,14 +15,13 @@ use darkroom::{
 };
 use uuid::Uuid;
 
-use crate::sandbox::{ENGINE, Sandbox, job, made, now, seconds, variant};
+use crate::sandbox::{ENGINE, Sandbox, job, made, now, variant};
 
 /// Leases every job that is due, and ends each with that outcome.
 async fn work_off(sandbox: &Sandbox, outcome: Outcome) {
     let worker = Uuid::now_v7();
     let now = now();
-    let lease = LeaseJobs { worker, limit: 100, now, lease_until: now + seconds(60) };
-    for job in sandbox.get(lease).await {
+    for job in sandbox.lease(worker, 100, now).await {
         let (job_id, variant_id, outcome) = (job.id, job.variant_id, outcome.clone());
         let user_id = job.user_id;
         let finish = FinishJob { worker, user_id, job_id, variant_id, outcome, now };
@@ -131,18 +130,14 @@ pub async fn a_queued_job_is_cancelled_at_once(sandbox: &Sandbox) {
     let at = now();
     let cancelled = sandbox.get(CancelJob { user_id: user.id, id: queued.id, now: at }).await;
     assert_eq!((cancelled.status, cancelled.finished_at), (JobStatus::Cancelled, Some(at)));
-    let lease =
-        LeaseJobs { worker: Uuid::now_v7(), limit: 10, now: at, lease_until: at + seconds(60) };
-    assert_eq!(sandbox.get(lease).await, [], "it never runs");
+    assert_eq!(sandbox.lease(Uuid::now_v7(), 10, at).await, [], "it never runs");
 }
 
 pub async fn a_running_job_is_asked_to_stop(sandbox: &Sandbox) {
     let user = sandbox.user("ada").await;
     let queued = sandbox.job(&sandbox.image(&user).await, 1).await;
     let at = now();
-    let lease =
-        LeaseJobs { worker: Uuid::now_v7(), limit: 10, now: at, lease_until: at + seconds(60) };
-    assert_eq!(sandbox.get(lease).await.len(), 1);
+    assert_eq!(sandbox.lease(Uuid::now_v7(), 10, at).await.len(), 1);
     for _ in 0..2 {
         let asked = sandbox.get(CancelJob { user_id: user.id, id: queued.id, now: at }).await;
         assert_eq!((asked.status, asked.finished_at), (JobStatus::Running, None));

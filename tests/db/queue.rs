@@ -7,7 +7,8 @@ use darkroom::{
     adapters::db::{
         deletions::PendingDeletions,
         images::DeleteImage,
-        jobs::{CancelJob, JobById},
+        jobs::{CancelJob, JobById, RetryJob},
+        outbox::{LeaseOutbox, Room},
         queue::*,
         variants::{CompleteVariant, VariantById},
     },
@@ -21,13 +22,7 @@ use darkroom::{
 };
 use uuid::Uuid;
 
-use crate::sandbox::{ENGINE, Sandbox, made, now, seconds};
-
-const LEASE: i64 = 60;
-
-fn lease(worker: Uuid, limit: i64, now: DateTime<Utc>) -> LeaseJobs {
-    LeaseJobs { worker, limit, now, lease_until: now + seconds(LEASE) }
-}
+use crate::sandbox::{ENGINE, LEASE, Sandbox, made, now, seconds};
 
 fn finish(worker: Uuid, job: &Job, outcome: Outcome, now: DateTime<Utc>) -> FinishJob {
     let (user_id, variant_id) = (job.user_id, job.variant_id);
@@ -51,7 +46,7 @@ impl Leased {
         let user = sandbox.user("ada").await;
         sandbox.job(&sandbox.image(&user).await, 1).await;
         let (worker, at) = (Uuid::now_v7(), now());
-        let job = sandbox.get(lease(worker, 1, at)).await.pop().unwrap();
+        let job = sandbox.lease(worker, 1, at).await.pop().unwrap();
         Self { user, worker, job, at }
     }
 
@@ -80,16 +75,15 @@ pub async fn due_jobs_are_leased_oldest_first(sandbox: &Sandbox) {
         queued.push(sandbox.job(&image, number).await);
     }
     let (worker, at) = (Uuid::now_v7(), now());
-    assert_eq!(sandbox.get(lease(worker, 10, queued[0].created_at - seconds(1))).await, []);
-    let first = sandbox.get(lease(worker, 3, at)).await;
+    let first = sandbox.lease(worker, 3, at).await;
     let ids = |jobs: &[Job]| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
     assert_eq!(ids(&first), ids(&queued[..3]));
     for job in &first {
         assert_eq!((job.status, job.attempts), (JobStatus::Running, 1));
         assert_eq!(job.started_at, Some(at));
     }
-    assert_eq!(ids(&sandbox.get(lease(worker, 3, at)).await), ids(&queued[3..]));
-    assert_eq!(sandbox.get(lease(worker, 3, at)).await, []);
+    assert_eq!(ids(&sandbox.lease(worker, 3, at).await), ids(&queued[3..]));
+    assert_eq!(sandbox.lease(worker, 3, at).await, []);
 }
 
 pub async fn no_two_workers_get_one_job(sandbox: &Sandbox) {
@@ -101,57 +95,103 @@ pub async fn no_two_workers_get_one_job(sandbox: &Sandbox) {
     let at = now();
     let mut leased: Vec<JobId> = Vec::new();
     loop {
-        let workers = (0..12).map(|_| lease(Uuid::now_v7(), 2, at)).collect();
+        let relays = (0..12).map(|_| LeaseOutbox { room: Room::Here(2), now: at }).collect();
         let before = leased.len();
-        for answer in sandbox.together(workers).await {
-            let jobs = answer.unwrap();
-            assert!(jobs.len() <= 2, "more than asked for");
-            leased.extend(jobs.into_iter().map(|job| job.id));
+        for answer in sandbox.together(relays).await {
+            let handed = answer.unwrap();
+            assert!(handed.len() <= 2, "more than asked for");
+            leased.extend(handed.into_iter().map(|handed| handed.job_id));
         }
         if leased.len() == before {
             break;
         }
     }
     assert_eq!(leased.len(), 60);
-    assert_eq!(leased.into_iter().collect::<HashSet<_>>().len(), 60, "one was given twice");
+    assert_eq!(leased.iter().collect::<HashSet<_>>().len(), 60, "one was handed over twice");
+    // A message that comes to many workers makes one of them run the job.
+    let job_id = leased[0];
+    let take = |_| TakeJob {
+        worker: Uuid::now_v7(),
+        job_id,
+        alone: false,
+        now: at,
+        lease_until: at + seconds(LEASE),
+    };
+    let taken = sandbox.together((0..12).map(take).collect()).await;
+    let runs = taken.into_iter().filter(|taken| matches!(taken, Ok(Taken::Job(_)))).count();
+    assert_eq!(runs, 1);
 }
 
 pub async fn a_lease_that_ran_out_is_given_to_another(sandbox: &Sandbox) {
     let leased = Leased::new(sandbox).await;
     let other = Uuid::now_v7();
     let ended = leased.at + seconds(LEASE);
-    assert_eq!(sandbox.get(lease(other, 1, ended - seconds(1))).await, []);
-    let workers = (0..12).map(|_| lease(Uuid::now_v7(), 1, ended)).collect();
-    let answers = sandbox.together(workers).await;
-    let jobs: Vec<Job> = answers.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(sandbox.lease(other, 1, ended - seconds(1)).await, []);
+    let rescues = (0..12).map(|_| RescueJobs { now: ended, ended }).collect();
+    let rescued: Vec<_> =
+        sandbox.together(rescues).await.into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(rescued, [(leased.user.id, leased.job.id)], "once");
+    let jobs = sandbox.lease(other, 12, ended).await;
     assert_eq!(jobs.len(), 1);
-    assert_eq!((jobs[0].id, jobs[0].attempts), (leased.job.id, 2));
+    assert_eq!((jobs[0].id, jobs[0].attempts), (leased.job.id, 1), "a lost run counts for nothing");
     assert_eq!(jobs[0].error.as_ref().unwrap().code, "worker_lost", "why it was put back");
 }
 
-pub async fn the_last_attempt_lost_is_a_failure(sandbox: &Sandbox) {
-    let leased = Leased::new(sandbox).await;
-    let mut at = leased.at;
-    for attempt in 2..=MAX_ATTEMPTS {
-        at += seconds(LEASE);
-        let jobs = sandbox.get(lease(Uuid::now_v7(), 1, at)).await;
-        assert_eq!(jobs[0].attempts, attempt);
-    }
+pub async fn three_workers_lost_alone_are_a_failure(sandbox: &Sandbox) {
+    let user = sandbox.user("ada").await;
+    let job = sandbox.job(&sandbox.image(&user).await, 1).await;
+    let mut at = now();
+    let take = |alone, at| TakeJob {
+        worker: Uuid::now_v7(),
+        job_id: job.id,
+        alone,
+        now: at,
+        lease_until: at + seconds(LEASE),
+    };
+    // Beside others it may be lost as often as it likes: after the first time it is only run alone.
+    assert!(matches!(sandbox.get(take(false, at)).await, Taken::Job(_)));
     at += seconds(LEASE);
-    assert_eq!(sandbox.get(lease(Uuid::now_v7(), 1, at)).await, []);
-    let job = leased.job(sandbox).await;
-    assert_eq!((job.status, job.finished_at), (JobStatus::Failed, Some(at)));
-    let failure = job.error.unwrap();
+    sandbox.get(RescueJobs { now: at, ended: at }).await;
+    for _ in 0..3 {
+        assert_eq!(sandbox.get(take(false, at)).await, Taken::OnlyAlone);
+        let Taken::Job(alone) = sandbox.get(take(true, at)).await else { panic!("it is queued") };
+        assert_eq!((alone.status, alone.attempts), (JobStatus::Running, 1));
+        at += seconds(LEASE);
+        sandbox.get(RescueJobs { now: at, ended: at }).await;
+    }
+    assert_eq!(sandbox.get(take(true, at)).await, Taken::Nothing);
+    let lost = sandbox.get(JobById { user_id: user.id, id: job.id }).await;
+    assert_eq!((lost.status, lost.finished_at), (JobStatus::Failed, Some(at)));
+    let failure = lost.error.unwrap();
     assert_eq!(failure.code, "worker_lost");
-    let variant = leased.variant(sandbox).await;
+    let variant = sandbox.get(VariantById { user_id: user.id, id: job.variant_id }).await;
     assert_eq!((variant.status, variant.error), (VariantStatus::Failed, Some(failure)));
+    // Asked for again, it begins afresh.
+    sandbox.get(RetryJob { user_id: user.id, id: job.id, now: at }).await;
+    assert!(matches!(sandbox.get(take(false, at)).await, Taken::Job(_)));
+}
+
+pub async fn a_survivor_is_forgiven(sandbox: &Sandbox) {
+    let leased = Leased::new(sandbox).await;
+    let at = leased.at + seconds(LEASE);
+    let job = sandbox.lease(leased.worker, 1, at).await.pop().unwrap();
+    let retry = Outcome::Retry(outage(), Duration::ZERO);
+    sandbox.get(finish(leased.worker, &job, retry, at)).await;
+    let take = TakeJob {
+        worker: leased.worker,
+        job_id: job.id,
+        alone: false,
+        now: at,
+        lease_until: at + seconds(LEASE),
+    };
+    assert!(matches!(sandbox.get(take).await, Taken::Job(_)), "it need not run alone any more");
 }
 
 pub async fn a_cancelled_job_of_a_lost_worker_is_cancelled(sandbox: &Sandbox) {
     let leased = Leased::new(sandbox).await;
     leased.cancel(sandbox).await;
     let ended = leased.at + seconds(LEASE);
-    assert_eq!(sandbox.get(lease(Uuid::now_v7(), 1, ended)).await, []);
+    assert_eq!(sandbox.lease(Uuid::now_v7(), 1, ended).await, []);
     let job = leased.job(sandbox).await;
     assert_eq!((job.status, job.error), (JobStatus::Cancelled, None));
 }
@@ -163,7 +203,7 @@ pub async fn renewal_keeps_a_lease_and_tells_of_a_cancellation(sandbox: &Sandbox
     let jobs = vec![id, JobId::new()];
     let renew = RenewLeases { worker: leased.worker, jobs, lease_until };
     assert_eq!(sandbox.get(renew.clone()).await, [(id, false)]);
-    assert_eq!(sandbox.get(lease(Uuid::now_v7(), 1, ended)).await, []);
+    assert_eq!(sandbox.lease(Uuid::now_v7(), 1, ended).await, []);
     leased.cancel(sandbox).await;
     assert_eq!(sandbox.get(renew.clone()).await, [(id, true)]);
     let strangers = RenewLeases { worker: Uuid::now_v7(), ..renew.clone() };
@@ -198,8 +238,8 @@ pub async fn a_retry_waits_its_time_and_gives_up_at_last(sandbox: &Sandbox) {
         assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
         at += seconds(30);
         let early = at - chrono::TimeDelta::microseconds(1);
-        assert_eq!(sandbox.get(lease(leased.worker, 1, early)).await, []);
-        job = sandbox.get(lease(leased.worker, 1, at)).await.pop().unwrap();
+        assert_eq!(sandbox.lease(leased.worker, 1, early).await, []);
+        job = sandbox.lease(leased.worker, 1, at).await.pop().unwrap();
     }
     let last = finish(leased.worker, &job, Outcome::Retry(outage(), after), at);
     assert_eq!(sandbox.get(last).await, Some(JobStatus::Failed));
@@ -230,7 +270,7 @@ pub async fn a_stopped_run_is_cancelled(sandbox: &Sandbox) {
 
     let user = &leased.user;
     sandbox.job(&sandbox.image(user).await, 2).await;
-    let job = sandbox.get(lease(leased.worker, 1, now())).await.pop().unwrap();
+    let job = sandbox.lease(leased.worker, 1, now()).await.pop().unwrap();
     let stopped = finish(leased.worker, &job, Outcome::Cancelled, now());
     assert_eq!(sandbox.get(stopped).await, Some(JobStatus::Cancelled));
 }
@@ -239,7 +279,7 @@ pub async fn a_lost_lease_finishes_nothing(sandbox: &Sandbox) {
     let leased = Leased::new(sandbox).await;
     let other = Uuid::now_v7();
     let ended = leased.at + seconds(LEASE);
-    let job = sandbox.get(lease(other, 1, ended)).await.pop().unwrap();
+    let job = sandbox.lease(other, 1, ended).await.pop().unwrap();
     let late = leased.finish(Outcome::Done(made("late")));
     assert_eq!(sandbox.get(late).await, None);
     assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
@@ -259,14 +299,15 @@ pub async fn a_draining_worker_gives_back_what_it_holds(sandbox: &Sandbox) {
     let leased = Leased::new(sandbox).await;
     let image = sandbox.image(&leased.user).await;
     let second = sandbox.job(&image, 2).await;
-    sandbox.get(lease(leased.worker, 1, now())).await;
+    sandbox.lease(leased.worker, 1, now()).await;
     let user_id = leased.user.id;
     sandbox.get(CancelJob { user_id, id: second.id, now: now() }).await;
     sandbox.job(&image, 3).await;
     let other = Uuid::now_v7();
-    let theirs = sandbox.get(lease(other, 1, now())).await;
+    let theirs = sandbox.lease(other, 1, now()).await;
 
-    assert_eq!(sandbox.get(ReleaseJobs { worker: leased.worker, now: now() }).await, 2);
+    let released = sandbox.get(ReleaseJobs { worker: leased.worker, now: now() }).await;
+    assert_eq!(released.len(), 2);
     let job = leased.job(sandbox).await;
     assert_eq!((job.status, job.attempts), (JobStatus::Queued, 0));
     let second = sandbox.get(JobById { user_id, id: second.id }).await;
@@ -274,7 +315,7 @@ pub async fn a_draining_worker_gives_back_what_it_holds(sandbox: &Sandbox) {
     assert!(second.finished_at.is_some());
     let theirs = sandbox.get(JobById { user_id, id: theirs[0].id }).await;
     assert_eq!(theirs.status, JobStatus::Running);
-    let again = sandbox.get(lease(other, 1, leased.at)).await;
+    let again = sandbox.lease(other, 1, leased.at).await;
     assert_eq!((again[0].id, again[0].attempts), (leased.job.id, 1));
 }
 
@@ -284,6 +325,6 @@ pub async fn a_retry_is_due_to_the_microsecond(sandbox: &Sandbox) {
     sandbox.get(leased.finish(retry)).await;
     let due = leased.at + chrono::TimeDelta::microseconds(1_500_001);
     let early = due - chrono::TimeDelta::microseconds(1);
-    assert_eq!(sandbox.get(lease(leased.worker, 1, early)).await.len(), 0);
-    assert_eq!(sandbox.get(lease(leased.worker, 1, due)).await.len(), 1);
+    assert_eq!(sandbox.lease(leased.worker, 1, early).await.len(), 0);
+    assert_eq!(sandbox.lease(leased.worker, 1, due).await.len(), 1);
 }

@@ -13,7 +13,12 @@ use chrono::{DateTime, Utc};
 use darkroom::{
     adapters::{
         Query,
-        db::{self, Db, tokens::InsertRefreshToken},
+        db::{
+            self, Db,
+            outbox::{LeaseOutbox, Room},
+            queue::{RescueJobs, TakeJob, Taken},
+            tokens::InsertRefreshToken,
+        },
     },
     config::{Database, DatabaseLocation},
     domain::{
@@ -30,9 +35,13 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
 use tokio::sync::Mutex;
 use url::Url;
+use uuid::Uuid;
 
 /// The engine that test variants are for.
 pub const ENGINE: i32 = 3;
+
+/// Seconds that a lease lasts.
+pub const LEASE: i64 = 60;
 
 /// What the password of every test account is checked against.
 pub const PASSWORD_HASH: &str = "$argon2id$old";
@@ -404,6 +413,27 @@ pub fn made(object_key: &str) -> Made {
 }
 
 impl Sandbox {
+    /// What a process does that hands over to its own worker, and what that worker then does: puts back what was lost, leases
+    /// rows of the outbox, and takes the jobs.
+    pub async fn lease(&self, worker: Uuid, limit: i64, now: DateTime<Utc>) -> Vec<Job> {
+        self.get(RescueJobs { now, ended: now }).await;
+        let mut jobs = Vec::new();
+        for handed in self.get(LeaseOutbox { room: Room::Here(limit), now }).await {
+            let take = TakeJob {
+                worker,
+                job_id: handed.job_id,
+                alone: true,
+                now,
+                lease_until: now + seconds(LEASE),
+            };
+            match self.get(take).await {
+                Taken::Job(job) => jobs.push(*job),
+                other => panic!("{other:?} was handed over"),
+            }
+        }
+        jobs
+    }
+
     /// A registered account.
     pub async fn user(&self, username: &str) -> User {
         let user = User { id: UserId::new(), username: username.to_owned(), created_at: now() };

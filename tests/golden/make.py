@@ -510,4 +510,5 @@ def profile(primaries, transfer):
     return header[:128].ljust(128, b"\0") + body
 
 
-main()
+if __name__ == "__main__":
+    main()

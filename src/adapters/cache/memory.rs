@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use moka::{Expiry, future};
+use moka::{Expiry, future, policy::EvictionPolicy};
 
 /// Bounded by bytes; each value has a time of its own.
 pub struct MemoryCache(future::Cache<String, Entry>);
@@ -41,13 +41,19 @@ impl MemoryCache {
             future::Cache::builder()
                 .max_capacity(capacity)
                 .weigher(weight)
+                // What was put last must be found: a mark that something has changed is looked for more than it is read.
+                .eviction_policy(EvictionPolicy::lru())
                 .expire_after(Ttl)
                 .build(),
         )
     }
 
-    pub(super) async fn get(&self, key: &str) -> Option<Bytes> {
-        self.0.get(key).await.map(|entry| entry.value)
+    pub(super) async fn get(&self, keys: &[String]) -> Vec<Option<Bytes>> {
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            values.push(self.0.get(key).await.map(|entry| entry.value));
+        }
+        values
     }
 
     pub(super) async fn put(&self, key: String, value: Bytes, ttl: Duration) {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Mode, Transaction,
     error::Stop,
+    events, outbox,
     tx::{Tx, binds},
     variants,
 };
@@ -21,28 +22,30 @@ use crate::domain::{
 macro_rules! columns {
     () => {
         "id, user_id, kind, status, attempts, max_attempts, image_id, variant_id, spec,
-         error_code, error_detail, created_at, started_at, finished_at"
+         error_code, error_detail, created_at, started_at, finished_at, version"
     };
 }
 
 pub(super) use columns;
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub(super) struct JobRow {
-    id: Uuid,
-    user_id: Uuid,
+    pub(super) id: Uuid,
+    pub(super) user_id: Uuid,
     kind: String,
-    status: String,
-    attempts: i32,
+    pub(super) status: String,
+    pub(super) attempts: i32,
     max_attempts: i32,
     image_id: Uuid,
-    variant_id: Uuid,
+    pub(super) variant_id: Uuid,
     spec: Value,
-    error_code: Option<String>,
-    error_detail: Option<String>,
+    pub(super) error_code: Option<String>,
+    pub(super) error_detail: Option<String>,
     created_at: DateTime<Utc>,
-    started_at: Option<DateTime<Utc>>,
-    finished_at: Option<DateTime<Utc>>,
+    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(super) finished_at: Option<DateTime<Utc>>,
+    /// How often its state has changed.
+    pub(super) version: i32,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -108,6 +111,7 @@ pub(super) async fn enqueue(
     variant: &Variant,
     job: &Job,
 ) -> Result<(Variant, Job), Stop> {
+    let reserved = variant.id;
     let variant = variants::reserve(tx, variant).await?;
     let job = Job {
         image_id: variant.image_id,
@@ -140,11 +144,15 @@ pub(super) async fn enqueue(
         };
         return Ok((variant, job));
     }
-    if let Some(unfinished) = unfinished(tx, variant.id).await? {
+    // What was inserted just now has no job yet.
+    if variant.id != reserved
+        && let Some(unfinished) = unfinished(tx, variant.id).await?
+    {
         return Ok((variant, unfinished));
     }
     let job = Job { status: JobStatus::Queued, started_at: None, finished_at: None, ..job };
     insert(tx, &job).await?;
+    outbox::insert(tx, job.id, job.user_id, job.created_at, None).await?;
     Ok((variant, job))
 }
 
@@ -162,11 +170,12 @@ async fn unfinished(tx: &mut Tx, variant_id: VariantId) -> Result<Option<Job>, S
     row.map(Job::try_from).transpose()
 }
 
+/// Inserts a job in the first state that its watchers see.
 async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Stop> {
     tx.execute(
-        "INSERT INTO jobs (id, user_id, kind, status, attempts, max_attempts, image_id, variant_id,
-             spec, run_at, created_at, started_at, finished_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12)",
+        "INSERT INTO jobs (id, user_id, kind, status, attempts, max_attempts, image_id,
+             variant_id, spec, run_at, created_at, started_at, finished_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)",
         binds![
             job.id,
             job.user_id,
@@ -179,11 +188,12 @@ async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Stop> {
             &job.spec,
             job.created_at,
             job.started_at,
-            job.finished_at
+            job.finished_at,
+            events::FIRST
         ],
     )
     .await?;
-    Ok(())
+    events::begin(tx, job).await
 }
 
 /// A job of an account.
@@ -289,21 +299,35 @@ impl Transaction for CancelJob {
     type Output = Job;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Job, Stop> {
-        let row: Option<JobRow> = tx
+        let cancelled: Option<JobRow> = tx
             .fetch_optional(
                 concat!(
-                    "UPDATE jobs SET
-                         status = CASE WHEN status = 'queued' THEN 'cancelled' ELSE status END,
-                         finished_at = CASE WHEN status = 'queued' THEN $3 ELSE finished_at END,
-                         cancel_requested = TRUE
-                     WHERE id = $1 AND user_id = $2 AND status IN ('queued', 'running')
+                    "UPDATE jobs SET status = 'cancelled', finished_at = $3,
+                         cancel_requested = TRUE, version = version + 1
+                     WHERE id = $1 AND user_id = $2 AND status = 'queued'
                      RETURNING ",
                     columns!()
                 ),
                 binds![self.id, self.user_id, self.now],
             )
             .await?;
-        if let Some(row) = row {
+        if let Some(row) = cancelled {
+            outbox::remove(tx, self.id).await?;
+            events::record(tx, &row).await?;
+            return row.try_into();
+        }
+        let running: Option<JobRow> = tx
+            .fetch_optional(
+                concat!(
+                    "UPDATE jobs SET cancel_requested = TRUE
+                     WHERE id = $1 AND user_id = $2 AND status = 'running'
+                     RETURNING ",
+                    columns!()
+                ),
+                binds![self.id, self.user_id],
+            )
+            .await?;
+        if let Some(row) = running {
             return row.try_into();
         }
         let job = get(tx, self.user_id, self.id).await?;
@@ -342,30 +366,37 @@ impl Transaction for RetryJob {
         let variant_id = get(tx, self.user_id, self.id).await?.variant_id;
         variants::lock(tx, variant_id).await?;
         let job = get(tx, self.user_id, self.id).await?;
-        if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
-            return Ok(job);
-        }
-        if let Some(other) = unfinished(tx, variant_id).await? {
-            return Ok(other);
-        }
-        tx.execute(
-            "UPDATE variants SET status = 'pending', error_code = NULL, error_detail = NULL
-             WHERE id = $1 AND status = 'failed'",
-            binds![variant_id],
+        retry(tx, job, self.now).await
+    }
+}
+
+/// See [`RetryJob`]; its variant's row is held.
+pub(super) async fn retry(tx: &mut Tx, job: Job, now: DateTime<Utc>) -> Result<Job, Stop> {
+    if !matches!(job.status, JobStatus::Failed | JobStatus::Cancelled) {
+        return Ok(job);
+    }
+    if let Some(other) = unfinished(tx, job.variant_id).await? {
+        return Ok(other);
+    }
+    tx.execute(
+        "UPDATE variants SET status = 'pending', error_code = NULL, error_detail = NULL
+         WHERE id = $1 AND status = 'failed'",
+        binds![job.variant_id],
+    )
+    .await?;
+    let row: JobRow = tx
+        .fetch_one(
+            concat!(
+                "UPDATE jobs SET status = 'queued', attempts = 0, alone = FALSE, lost_alone = 0,
+                     cancel_requested = FALSE, error_code = NULL, error_detail = NULL,
+                     started_at = NULL, finished_at = NULL, version = version + 1
+                 WHERE id = $1 RETURNING ",
+                columns!()
+            ),
+            binds![job.id],
         )
         .await?;
-        let row: JobRow = tx
-            .fetch_one(
-                concat!(
-                    "UPDATE jobs SET status = 'queued', attempts = 0, run_at = $2,
-                         cancel_requested = FALSE, error_code = NULL, error_detail = NULL,
-                         started_at = NULL, finished_at = NULL
-                     WHERE id = $1 RETURNING ",
-                    columns!()
-                ),
-                binds![self.id, self.now],
-            )
-            .await?;
-        row.try_into()
-    }
+    outbox::insert(tx, job.id, job.user_id, now, None).await?;
+    events::record(tx, &row).await?;
+    row.try_into()
 }

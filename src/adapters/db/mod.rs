@@ -22,11 +22,14 @@ use crate::{
 
 pub mod deletions;
 mod error;
+pub mod events;
 pub mod facts;
 pub mod idempotency;
 pub mod images;
 pub mod jobs;
 mod migrate;
+pub mod operator;
+pub mod outbox;
 pub mod queue;
 pub mod tokens;
 mod tx;

@@ -1,4 +1,5 @@
-//! The jobs table as a queue: workers lease jobs, renew their leases, and finish what they hold.
+//! Jobs in the hands of workers, who take them, renew their leases, and finish or give back what they hold. How jobs come
+//! to them is in `outbox.rs`.
 
 use std::time::Duration;
 
@@ -9,49 +10,140 @@ use uuid::Uuid;
 use super::{
     Mode, Transaction, deletions,
     error::Stop,
+    events,
     jobs::{self, JobRow},
+    outbox,
     tx::{Bind, Tx, binds, placeholders},
     variants,
 };
 use crate::domain::{
+    error::Code,
     ids::{DeletionId, JobId, UserId, VariantId},
     job::{Job, JobStatus, Outcome},
     variant::Failure,
 };
 
-/// How many expired leases one call sets right, so that it stays short after an outage.
+/// How many lost jobs one call sets right, so that it stays short after an outage.
 const RESCUES: i64 = 100;
+/// When a worker that vanished is forgotten.
+const FORGOTTEN: TimeDelta = TimeDelta::hours(1);
+/// A job that comes earlier than this is put back: brokers and clocks are not exact, and nobody minds a second.
+const EARLY: TimeDelta = TimeDelta::seconds(1);
+/// Workers that may vanish over a job that they ran alone.
+const MAX_LOST_ALONE: i32 = 3;
 
-/// Gives a worker the jobs that are due, oldest first.
+/// Gives a worker a job that the queue has brought it.
 #[derive(Debug, Clone)]
-pub struct LeaseJobs {
+pub struct TakeJob {
     /// Who asks.
     pub worker: Uuid,
-    /// How many at most.
-    pub limit: i64,
+    /// The job.
+    pub job_id: JobId,
+    /// Nothing else runs on this worker, and nothing will while the job does.
+    pub alone: bool,
     /// The present.
     pub now: DateTime<Utc>,
-    /// Until when they are this worker's; it renews them before that.
+    /// Until when it is this worker's; it renews that before.
     pub lease_until: DateTime<Utc>,
 }
 
-impl Transaction for LeaseJobs {
-    const NAME: &'static str = "jobs.lease";
-    const MODE: Mode = Mode::Write;
-    type Output = Vec<Job>;
+/// What a worker gets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Taken {
+    /// The job, to run.
+    Job(Box<Job>),
+    /// A worker vanished over it: it may only be run alone.
+    OnlyAlone,
+    /// Nothing: somebody else has it, or had it, it was taken back, or it is not due.
+    Nothing,
+}
 
-    async fn perform(&self, tx: &mut Tx) -> Result<Vec<Job>, Stop> {
-        rescue(tx, self.now).await?;
-        // The predicate stands outside the list too: a row that changed after it was listed is left
-        // alone, also where the list takes no locks.
+impl Transaction for TakeJob {
+    const NAME: &'static str = "jobs.take";
+    const MODE: Mode = Mode::Write;
+    type Output = Taken;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Taken, Stop> {
+        let soon = self.now + EARLY;
+        let row: Option<JobRow> = tx
+            .fetch_optional(
+                concat!(
+                    "UPDATE jobs SET status = 'running', attempts = attempts + 1, started_at = $4,
+                         lease_worker = $2, lease_until = $3, lease_alone = $5,
+                         version = version + 1
+                     WHERE id = $1 AND status = 'queued' AND (NOT alone OR $5) AND EXISTS (
+                         SELECT 1 FROM outbox WHERE job_id = jobs.id AND run_at <= $6)
+                     RETURNING ",
+                    jobs::columns!()
+                ),
+                binds![self.job_id, self.worker, self.lease_until, self.now, self.alone, soon],
+            )
+            .await?;
+        if let Some(row) = row {
+            outbox::remove(tx, self.job_id).await?;
+            events::record(tx, &row).await?;
+            return Ok(Taken::Job(Box::new(row.try_into()?)));
+        }
         let sql = format!(
-            "WITH due AS MATERIALIZED (
-                 SELECT id FROM jobs WHERE status = 'queued' AND run_at <= $2
-                 ORDER BY run_at, id LIMIT $4 {}
+            "SELECT jobs.alone, outbox.run_at <= $2 FROM jobs JOIN outbox ON outbox.job_id = jobs.id
+             WHERE jobs.id = $1 AND jobs.status = 'queued' {}",
+            tx.dialect().for_update
+        );
+        let row: Option<(bool, bool)> =
+            tx.fetch_optional(AssertSqlSafe(sql), binds![self.job_id, soon]).await?;
+        match row {
+            Some((true, true)) => Ok(Taken::OnlyAlone),
+            Some((_, false)) => {
+                tx.execute(
+                    "UPDATE outbox SET state = 'delayed', until = NULL WHERE job_id = $1",
+                    binds![self.job_id],
+                )
+                .await?;
+                Ok(Taken::Nothing)
+            }
+            _ => Ok(Taken::Nothing),
+        }
+    }
+}
+
+/// Takes the jobs of workers that were not heard of in time: back into the queue, unless nobody wants them any more, or
+/// too many workers have vanished while they had nothing else to do. A job that another one may have taken down with it is
+/// not to blame: the run doesn't count, and the next one is alone on its worker, which will tell.
+#[derive(Debug, Clone)]
+pub struct RescueJobs {
+    /// The present.
+    pub now: DateTime<Utc>,
+    /// Leases that end by then have ended; later than the present if it is known that no worker lives.
+    pub ended: DateTime<Utc>,
+}
+
+impl Transaction for RescueJobs {
+    const NAME: &'static str = "jobs.rescue";
+    const MODE: Mode = Mode::Write;
+    /// The jobs that were lost.
+    type Output = Vec<(UserId, JobId)>;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
+        let lost = Failure {
+            code: Code::WorkerLost.as_str().to_owned(),
+            detail: "the worker that had the job was lost".to_owned(),
+        };
+        let sql = format!(
+            "WITH lost AS MATERIALIZED (
+                 SELECT id FROM jobs WHERE status = 'running' AND lease_until <= $6
+                 ORDER BY lease_until, id LIMIT $2 {}
              )
-             UPDATE jobs SET status = 'running', attempts = attempts + 1, started_at = $2,
-                 lease_worker = $1, lease_until = $3
-             WHERE status = 'queued' AND run_at <= $2 AND id IN (SELECT id FROM due)
+             UPDATE jobs SET
+                 status = CASE WHEN cancel_requested THEN 'cancelled'
+                     WHEN lease_alone AND lost_alone + 1 >= $5 THEN 'failed' ELSE 'queued' END,
+                 finished_at = CASE
+                     WHEN cancel_requested OR lease_alone AND lost_alone + 1 >= $5 THEN $1 END,
+                 error_code = CASE WHEN NOT cancel_requested THEN $3 END,
+                 error_detail = CASE WHEN NOT cancel_requested THEN $4 END,
+                 attempts = attempts - 1, alone = TRUE,
+                 lost_alone = lost_alone + CASE WHEN lease_alone THEN 1 ELSE 0 END,
+                 lease_worker = NULL, lease_until = NULL, version = version + 1
+             WHERE status = 'running' AND lease_until <= $6 AND id IN (SELECT id FROM lost)
              RETURNING {}",
             tx.dialect().skip_locked,
             jobs::columns!()
@@ -59,45 +151,50 @@ impl Transaction for LeaseJobs {
         let rows: Vec<JobRow> = tx
             .fetch_all(
                 AssertSqlSafe(sql),
-                binds![self.worker, self.now, self.lease_until, self.limit],
+                binds![self.now, RESCUES, &lost.code, &lost.detail, MAX_LOST_ALONE, self.ended],
             )
             .await?;
-        let mut jobs: Vec<Job> =
-            rows.into_iter().map(Job::try_from).collect::<Result<_, Stop>>()?;
-        jobs.sort_by_key(|job| (job.created_at, job.id));
-        Ok(jobs)
+        for row in &rows {
+            match row.status.as_str() {
+                "queued" => {
+                    outbox::insert(tx, JobId(row.id), UserId(row.user_id), self.now, None).await?;
+                }
+                "failed" => variants::fail(tx, VariantId(row.variant_id), &lost).await?,
+                _ => {}
+            }
+            events::record(tx, row).await?;
+        }
+        Ok(rows.iter().map(|row| (UserId(row.user_id), JobId(row.id))).collect())
     }
 }
 
-/// Takes the jobs of workers that were not heard of in time: back into the queue, unless nobody wants
-/// them any more, or they were given their last chance.
-async fn rescue(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), Stop> {
-    let sql = format!(
-        "WITH lost AS MATERIALIZED (
-             SELECT id FROM jobs WHERE status = 'running' AND lease_until <= $1
-             ORDER BY lease_until, id LIMIT $2 {}
-         )
-         UPDATE jobs SET
-             status = CASE WHEN cancel_requested THEN 'cancelled'
-                 WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END,
-             finished_at = CASE WHEN cancel_requested OR attempts >= max_attempts THEN $1 END,
-             error_code = CASE WHEN NOT cancel_requested THEN $3 END,
-             error_detail = CASE WHEN NOT cancel_requested THEN $4 END,
-             lease_worker = NULL, lease_until = NULL
-         WHERE status = 'running' AND lease_until <= $1 AND id IN (SELECT id FROM lost)
-         RETURNING variant_id, status",
-        tx.dialect().skip_locked,
-    );
-    let lost = Failure {
-        code: "worker_lost".to_owned(),
-        detail: "the worker that had the job was lost".to_owned(),
-    };
-    let rows: Vec<(Uuid, String)> =
-        tx.fetch_all(AssertSqlSafe(sql), binds![now, RESCUES, &lost.code, &lost.detail]).await?;
-    for (variant_id, _) in rows.iter().filter(|(_, status)| status == "failed") {
-        variants::fail(tx, VariantId(*variant_id), &lost).await?;
+/// A worker lives, and holds this many jobs at a time.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// The worker.
+    pub worker: Uuid,
+    /// `QUEUE_PREFETCH_COUNT`.
+    pub prefetch: i64,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+impl Transaction for Heartbeat {
+    const NAME: &'static str = "workers.heartbeat";
+    const MODE: Mode = Mode::Write;
+    type Output = ();
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
+        tx.execute(
+            "INSERT INTO workers (id, prefetch, seen_at) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET prefetch = excluded.prefetch, seen_at = excluded.seen_at",
+            binds![self.worker, self.prefetch, self.now],
+        )
+        .await?;
+        // Those that vanished long ago.
+        tx.execute("DELETE FROM workers WHERE seen_at < $1", binds![self.now - FORGOTTEN]).await?;
+        Ok(())
     }
-    Ok(())
 }
 
 /// Keeps jobs for the worker that has them.
@@ -217,21 +314,28 @@ impl FinishJob {
             }
         };
         let (code, detail) = failure.map(|failure| (failure.code, failure.detail)).unzip();
-        tx.execute(
-            "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4,
-                 run_at = coalesce($5, run_at), finished_at = $6,
-                 lease_worker = NULL, lease_until = NULL
-             WHERE id = $1",
-            binds![
-                self.job_id,
-                status.as_str(),
-                code,
-                detail,
-                run_at,
-                status.is_finished().then_some(self.now)
-            ],
-        )
-        .await?;
+        let row: JobRow = tx
+            .fetch_one(
+                concat!(
+                    "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4,
+                         finished_at = $5, alone = FALSE, lost_alone = 0,
+                         lease_worker = NULL, lease_until = NULL, version = version + 1
+                     WHERE id = $1 RETURNING ",
+                    jobs::columns!()
+                ),
+                binds![
+                    self.job_id,
+                    status.as_str(),
+                    code,
+                    detail,
+                    status.is_finished().then_some(self.now)
+                ],
+            )
+            .await?;
+        if run_at.is_some() {
+            outbox::insert(tx, self.job_id, self.user_id, self.now, run_at).await?;
+        }
+        events::record(tx, &row).await?;
         Ok(status)
     }
 }
@@ -248,19 +352,32 @@ pub struct ReleaseJobs {
 impl Transaction for ReleaseJobs {
     const NAME: &'static str = "jobs.release";
     const MODE: Mode = Mode::Write;
-    /// How many.
-    type Output = u64;
+    /// The jobs.
+    type Output = Vec<(UserId, JobId)>;
 
-    async fn perform(&self, tx: &mut Tx) -> Result<u64, Stop> {
-        tx.execute(
-            "UPDATE jobs SET
-                 status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
-                 finished_at = CASE WHEN cancel_requested THEN $2 END,
-                 attempts = attempts - 1, lease_worker = NULL, lease_until = NULL
-             WHERE status = 'running' AND lease_worker = $1",
-            binds![self.worker, self.now],
-        )
-        .await
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
+        let rows: Vec<JobRow> = tx
+            .fetch_all(
+                concat!(
+                    "UPDATE jobs SET
+                         status = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'queued' END,
+                         finished_at = CASE WHEN cancel_requested THEN $2 END,
+                         attempts = attempts - 1, lease_worker = NULL, lease_until = NULL,
+                         version = version + 1
+                     WHERE status = 'running' AND lease_worker = $1 RETURNING ",
+                    jobs::columns!()
+                ),
+                binds![self.worker, self.now],
+            )
+            .await?;
+        for row in &rows {
+            if row.status == "queued" {
+                outbox::insert(tx, JobId(row.id), UserId(row.user_id), self.now, None).await?;
+            }
+            events::record(tx, row).await?;
+        }
+        tx.execute("DELETE FROM workers WHERE id = $1", binds![self.worker]).await?;
+        Ok(rows.iter().map(|row| (UserId(row.user_id), JobId(row.id))).collect())
     }
 }
 

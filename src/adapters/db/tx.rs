@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Db, Mode, error::Stop};
 use crate::domain::ids::{
-    ApiKeyId, DeletionId, FamilyId, ImageId, JobId, TokenId, UserId, VariantId,
+    ApiKeyId, DeletionId, EventId, FamilyId, ImageId, JobId, TokenId, UserId, VariantId,
 };
 
 /// The words in which the two databases differ.
@@ -242,6 +242,7 @@ bind_from! {
     Uuid => |value| Id(value),
     ApiKeyId => |value| Id(value.0),
     DeletionId => |value| Id(value.0),
+    EventId => |value| Id(value.0),
     FamilyId => |value| Id(value.0),
     ImageId => |value| Id(value.0),
     JobId => |value| Id(value.0),

@@ -14,6 +14,7 @@ use crate::{
         transform::{Fit, Gravity, Length, Point, Profile, Resize},
     },
     imaging::{
+        color::Space,
         control::{Control, Failure},
         picture::Raster,
         sample::Sample,
@@ -150,20 +151,21 @@ pub(super) fn resize<S: Sample>(
     resize: &Resize,
     profile: Profile,
     has_alpha: bool,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let size = frame.dimensions();
     let layout = layout(resize, size);
     let picture = match way(&layout, size, profile) {
         Way::Kept => frame,
-        Way::LinearLight => linear::resize::<S>(&frame, &layout, control)?,
+        Way::LinearLight => linear::resize::<S>(&frame, &layout, space, control)?,
         Way::GammaLight => in_gamma_light::<S>(&frame, &layout, has_alpha)?,
     };
     if layout.picture == layout.canvas {
         return Ok(picture);
     }
     let (width, height) = layout.canvas;
-    let background = resize.background.channels().map(S::from_byte);
+    let background = space.paint::<S>(resize.background);
     let mut canvas = Raster::<S>::from_pixel(width, height, background.into());
     imageops::overlay(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
     Ok(canvas)
