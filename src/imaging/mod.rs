@@ -98,7 +98,12 @@ pub fn transform(
     let mut trace = Trace::start();
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let source = Source {
+        format: probe.format,
+        has_alpha: probe.has_alpha,
+        is_animated: probe.frames > 1,
+        focus: None,
+    };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames } else { 1 };
     let size = (probe.width, probe.height);

@@ -38,7 +38,12 @@ const STRIP: u64 = 64 + 8;
 /// # Errors
 /// `image_too_large`, `transform_impossible`: what [`super::transform`] refuses before it decodes.
 pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let source = Source {
+        format: probe.format,
+        has_alpha: probe.has_alpha,
+        is_animated: probe.frames > 1,
+        focus: None,
+    };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
     let view = plan::view(probe, &spec.operations);

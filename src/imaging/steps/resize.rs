@@ -125,7 +125,8 @@ pub(super) fn around(at: f64, part: f64, whole: f64) -> f64 {
     (at * whole - part / 2.0).min(whole - part).max(0.0)
 }
 
-fn length(side: Length, whole: f64) -> f64 {
+/// How long a side is, beside the whole one.
+pub(super) fn length(side: Length, whole: f64) -> f64 {
     match side {
         Length::Pixels(pixels) => pixels.into(),
         Length::Fraction(fraction) => fraction * whole,
@@ -134,7 +135,7 @@ fn length(side: Length, whole: f64) -> f64 {
 
 /// A length as whole pixels, at least one.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates; the limits refuse the rest.
-fn pixels(length: f64) -> u32 {
+pub(super) fn pixels(length: f64) -> u32 {
     (length.round() as u32).max(1)
 }
 
