@@ -54,7 +54,7 @@ pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
         frames: frames.into(),
         sample: if plan::keeps_sixteen(probe, format) { 2 } else { 1 },
     };
-    let sizes = plan::check((probe.width, probe.height), frames, &spec.operations, limits)?;
+    let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
 
     let mut memory = first.all() + first.one() + first.pixels() * decoding(probe.format);
     let mut time = first.pixels() * first.frames * reading(probe.format);
