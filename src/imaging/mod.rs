@@ -53,7 +53,7 @@ use crate::domain::{
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
-pub const ENGINE: i32 = 2;
+pub const ENGINE: i32 = 3;
 
 /// A picture that was made.
 #[derive(Debug, Clone)]

@@ -197,7 +197,8 @@ pub(super) fn resize<S: Sample>(
     let (width, height) = layout.canvas;
     let background = resize.background.channels().map(S::from_byte);
     let mut canvas = Raster::<S>::from_pixel(width, height, background.into());
-    imageops::overlay(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
+    // Put in its place and not painted over it: the picture's own transparency stays.
+    imageops::replace(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
     Ok(canvas)
 }
 
