@@ -137,7 +137,12 @@ fn memory_is_what_was_predicted() {
     let mut wrong = 0;
     for (name, file, value) in cases {
         let probe = probe(Cursor::new(file), &limits).unwrap();
-        let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+        let source = Source {
+            format: probe.format,
+            has_alpha: probe.has_alpha,
+            is_animated: probe.frames > 1,
+            focus: None,
+        };
         let spec = Spec::parse(&value).unwrap().resolved(source, None);
         // Tables that are made once are not this picture's.
         transform(file, &overlays, &spec, &limits, &control).unwrap();

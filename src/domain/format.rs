@@ -132,11 +132,6 @@ impl Format {
         !matches!(self, Format::Jpeg)
     }
 
-    /// Whether we write metadata and colour profiles into it.
-    pub const fn holds_metadata(self) -> bool {
-        !matches!(self, Format::Bmp | Format::Gif | Format::Ico | Format::Qoi)
-    }
-
     /// What a picture of this format becomes when the spec names none.
     pub const fn default_output(self) -> Self {
         if self.is_writable() { self } else { Format::Png }

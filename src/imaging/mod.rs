@@ -100,14 +100,21 @@ pub fn transform(
     let mut trace = Trace::start();
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let source = Source {
+        format: probe.format,
+        has_alpha: probe.has_alpha,
+        is_animated: probe.frames > 1,
+        focus: None,
+    };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames } else { 1 };
     let size = (probe.width, probe.height);
-    let sizes = plan::check(size, frames, &spec.operations, limits)?;
-    if !spec.operations.iter().any(|operation| matches!(operation, Operation::Trim(_))) {
-        encode::check(format, sizes.last().copied().unwrap_or(size))?;
-    }
+    let check =
+        |size, operations: &[Operation]| match plan::check(size, frames, operations, limits)? {
+            Some(size) => encode::check(format, size),
+            None => Ok(()),
+        };
+    check(size, &spec.operations)?;
 
     let drawn = plan::view(&probe, &spec.operations);
     let wanted = Wanted {
@@ -133,9 +140,9 @@ pub fn transform(
         let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));
         steps::apply(&mut picture, operation, spec, overlays, limits, control)?;
         let after = picture.size();
-        if matches!(operation, Operation::Trim(_)) && before != after {
+        if matches!(operation, Operation::Trim(_)) {
             // Only now is it known what the rest works on.
-            plan::check(after, frames, rest, limits)?;
+            check(after, rest)?;
         }
         let what = explain::operation(operation, is_found, spec, before, after);
         trace.step(explain::name(operation), what, after);

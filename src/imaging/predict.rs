@@ -38,7 +38,12 @@ const STRIP: u64 = 64 + 8;
 /// # Errors
 /// `image_too_large`, `transform_impossible`: what [`super::transform`] refuses before it decodes.
 pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let source = Source {
+        format: probe.format,
+        has_alpha: probe.has_alpha,
+        is_animated: probe.frames > 1,
+        focus: None,
+    };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
     let view = plan::view(probe, &spec.operations);
@@ -49,7 +54,7 @@ pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
         frames: frames.into(),
         sample: if plan::keeps_sixteen(probe, format) { 2 } else { 1 },
     };
-    let sizes = plan::check((probe.width, probe.height), frames, &spec.operations, limits)?;
+    let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
 
     let mut memory = first.all() + first.one() + first.pixels() * decoding(probe.format);
     let mut time = first.pixels() * first.frames * reading(probe.format);

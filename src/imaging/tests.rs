@@ -9,7 +9,10 @@
 
 mod codecs;
 mod formats;
+mod meaning;
 mod metadata;
+mod search;
+mod sizes;
 
 use std::time::Instant;
 

@@ -63,6 +63,17 @@ pub(super) fn size_after(operation: &Operation, size: Size) -> Result<Size> {
     })
 }
 
+/// The longest sides that `operation` makes of a picture that is no larger than `size`.
+pub(super) fn most_after(operation: &Operation, size: Size, limits: &Limits) -> Result<Size> {
+    match operation {
+        Operation::Resize(resize) => {
+            let [width, height] = resize::most(resize, size);
+            Ok((width.unwrap_or(limits.width), height.unwrap_or(limits.height)))
+        }
+        other => size_after(other, size),
+    }
+}
+
 /// How `resize` brings a picture of size `from` to another.
 pub(super) fn way(resize: &Resize, from: Size, profile: Profile) -> Way {
     resize::way(&resize::layout(resize, from), from, profile)
