@@ -300,6 +300,14 @@ fn animations_become_webp_and_come_back() {
 }
 
 #[test]
+fn what_format_is_left_open_stays_an_animation() {
+    let output = make(&samples::animation(), json!({"format": "auto", "resize": {"width": 60}}));
+    assert_eq!(output.format, Format::Gif);
+    let decoder = GifDecoder::new(std::io::Cursor::new(&output.bytes)).unwrap();
+    assert_eq!(decoder.into_frames().count(), 4);
+}
+
+#[test]
 fn a_still_format_shows_the_first_frame() {
     let still = pixels(&samples::animation(), json!({}));
     assert_eq!(columns(&still), SHOWN[0]);
