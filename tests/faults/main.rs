@@ -16,9 +16,12 @@ mod broker;
 mod client;
 mod crowd;
 mod database;
+mod deployment;
 mod dice;
 mod disk;
 mod embedded;
+mod guide;
+mod impostor;
 mod ledger;
 mod network;
 mod process;
@@ -51,6 +54,8 @@ const SCENARIOS: &[Scenario] = &[
     scenario!(database::restarted_under_load),
     scenario!(broker::absent_at_start, with a broker),
     scenario!(broker::stopped_under_load, with a broker),
+    scenario!(deployment::as_the_guide_says, with a broker),
+    scenario!(deployment::an_impostor_is_told_nothing, with a broker),
 ];
 
 fn main() -> ExitCode {
