@@ -21,6 +21,8 @@ RUN apt-get update \
     && useradd --system --uid 65532 --home-dir /data --shell /usr/sbin/nologin nonroot
 COPY --from=build /out/darkroom /usr/local/bin/darkroom
 COPY --from=build --chown=nonroot:nonroot /out/data /data
+# Of authorities that the system does not know; often none.
+COPY deploy/certs /etc/darkroom/certs
 ENV DATA_DIR=/data ENVIRONMENT=production
 WORKDIR /data
 USER nonroot

@@ -14,7 +14,10 @@ use super::{
     settings::{Said, Settings},
     table::{self, Preset, TABLE, Variable},
 };
-use crate::domain::{limits::Limits, transform::Profile};
+use crate::{
+    domain::{limits::Limits, transform::Profile},
+    roles::Roles,
+};
 
 /// The names of the database, the stronger first.
 pub(super) const DATABASE_NAMES: &[&str] = &["SUPABASE_DB_URL", "DATABASE_URL"];
@@ -39,6 +42,7 @@ impl Settings {
         check_auth(self, &values, &mut faults, &mut warnings);
         check_database(self, &values, &mut faults, &mut warnings);
         check_queue(self, &values, &mut faults, &mut warnings);
+        check_roles(self, &values, &mut warnings);
         check_times(&values, &mut faults, &mut warnings);
 
         let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
@@ -370,6 +374,27 @@ fn check_queue(
             let detail = format!("(from {source}) is ignored for {name} (from {})", used.source);
             warnings.push(Warning::new(other.name, detail));
         }
+    }
+}
+
+/// What parts of the service that are apart must have in common.
+fn check_roles(settings: &Settings, values: &Values, warnings: &mut Vec<Warning>) {
+    let roles = match values.optional("ROLE") {
+        Some(Value::Roles(roles)) if *roles != Roles::BOTH => *roles,
+        _ => return,
+    };
+    if settings.said_first(DATABASE_NAMES).is_none() {
+        let detail = format!(
+            "= {roles}: the embedded database is one process's alone, so that no other can serve beside \
+             this one; set SUPABASE_DB_URL, or ROLE=both"
+        );
+        warnings.push(Warning::new("ROLE", detail));
+    } else if let Some(directory) = values.text("DATA_DIR") {
+        let detail = format!(
+            "= {directory} holds the pictures, and this process is only the {roles}: every process of \
+             the service must see the same files there"
+        );
+        warnings.push(Warning::new("DATA_DIR", detail));
     }
 }
 

@@ -68,7 +68,8 @@ fn of_parts(settings: &Settings) -> Option<Url> {
     let mut url = Url::parse(&format!("{scheme}://{}:{port}", host.as_text()?)).ok()?;
     if let Some(password) = value(settings, "UPSTASH_REDIS_PASSWORD") {
         url.set_username(USER).ok()?;
-        url.set_password(Some(password.as_text()?)).ok()?;
+        // What looks like an escape is none: it is the password, to the letter.
+        url.set_password(Some(&password.as_text()?.replace('%', "%25"))).ok()?;
     }
     Some(url)
 }
@@ -122,11 +123,13 @@ mod tests {
         assert!(said(&[]).unwrap().0.is_none());
         assert!(said(&[("REDIS_PREFIX", "x:")]).unwrap().0.is_none());
         // What the client reads out of the URL is what was said.
-        let (redis, _) =
-            said(&[("UPSTASH_REDIS_HOST", "h"), ("UPSTASH_REDIS_PASSWORD", "p@/#% ß")]).unwrap();
-        let info = redis.unwrap().url.expose_secret().into_connection_info().unwrap();
-        assert_eq!(info.redis_settings().password(), Some("p@/#% ß"));
-        assert_eq!(info.redis_settings().username(), Some("default"));
+        for password in ["p@/#% ß", "p%40%2525"] {
+            let parts = [("UPSTASH_REDIS_HOST", "h"), ("UPSTASH_REDIS_PASSWORD", password)];
+            let (redis, _) = said(&parts).unwrap();
+            let info = redis.unwrap().url.expose_secret().into_connection_info().unwrap();
+            assert_eq!(info.redis_settings().password(), Some(password));
+            assert_eq!(info.redis_settings().username(), Some("default"));
+        }
     }
 
     #[test]

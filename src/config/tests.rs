@@ -6,6 +6,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::roles::Roles;
 
+mod documents;
+mod services;
+
 const SECRET: &str = "9f2c41d07be85a36c1f0e47a92d8b653";
 const URL: &str = "postgres://app:hunter2@db.example.net:6543/postgres?sslmode=require";
 
@@ -101,7 +104,7 @@ fn the_environment_is_stronger_than_dotenv_and_that_than_toml() {
 fn toml_takes_numbers_words_flags_and_lists() {
     let said = Said::nothing().file(
         "darkroom.toml",
-        "max_upload_size = \"5MiB\"\njwt_expiry = 60\nqueue_durable = false\n\
+        "max_upload_size = \"5MiB\"\njwt_expiry = 60\nqueue_durable = true\n\
          allowed_origins = [\"https://a.example\", \"http://localhost:3000/\"]",
     );
     let (config, warnings) = said.accepted();
@@ -329,45 +332,6 @@ fn values_that_contradict_each_other_are_faults() {
 }
 
 #[test]
-fn a_service_configured_by_half_is_a_fault_that_names_what_is_missing() {
-    for (half, missing) in [
-        (&[("UPSTASH_REDIS_PASSWORD", "p")][..], &["UPSTASH_REDIS_HOST"][..]),
-        (&[("CLOUDINARY_CLOUD_NAME", "c")], &["CLOUDINARY_API_KEY", "CLOUDINARY_API_SECRET"]),
-        (
-            &[("CLOUDINARY_API_SECRET", "s"), ("CLOUDINARY_API_KEY", "k")],
-            &["CLOUDINARY_CLOUD_NAME"],
-        ),
-        (&[("S3_BUCKET", "b"), ("S3_ACCESS_KEY_ID", "k")], &["S3_SECRET_ACCESS_KEY"]),
-    ] {
-        let said = env(half);
-        assert_eq!(names(&said.refused()), missing);
-        let text = said.settings().describe();
-        assert!(text.contains(&format!("\nwarning: {} is missing", missing[0])), "{text}");
-        assert!(!text.contains("fault:"), "{text}");
-    }
-    assert_eq!(names(&env(&[("AMQP_URL", "http://h")]).refused()), ["AMQP_URL"]);
-}
-
-#[test]
-fn a_service_that_is_not_used_yet_is_warned_of() {
-    for whole in [
-        &[("CLOUDAMQP_URL", "amqps://u:p@h/v")][..],
-        &[("CLOUDINARY_URL", "cloudinary://1:2@c")],
-        &[
-            ("CLOUDINARY_CLOUD_NAME", "c"),
-            ("CLOUDINARY_API_KEY", "1"),
-            ("CLOUDINARY_API_SECRET", "2"),
-        ],
-    ] {
-        let (_, warnings) = env(whole).accepted();
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(warnings[0].detail.contains("this version does not use"), "{}", warnings[0]);
-    }
-    // Names with defaults configure nothing by themselves.
-    assert_eq!(env(&[("QUEUE_NAME", "q"), ("REDIS_PREFIX", "x:")]).accepted().1, []);
-}
-
-#[test]
 fn misspelt_names_are_warned_of_with_the_nearest_one() {
     let warned =
         |said: Said| -> Vec<String> { said.accepted().1.iter().map(ToString::to_string).collect() };
@@ -479,18 +443,4 @@ fn the_table_is_in_order() {
             assert!(variable.kind.parse(text).is_ok(), "{}={text}", variable.name);
         }
     }
-}
-
-#[test]
-fn the_readme_and_the_example_follow_the_table() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let example = fs::read_to_string(root.join(".env.example")).unwrap();
-    for line in example.lines().filter_map(|line| line.trim_start_matches("# ").split_once('=')) {
-        assert!(table::find(line.0).is_some(), "{} in .env.example", line.0);
-    }
-    let Ok(readme) = fs::read_to_string(root.join("README.md")) else { return };
-    let (_, rest) =
-        readme.split_once("<!-- config:begin -->").expect("the marker of its beginning");
-    let (table, _) = rest.split_once("<!-- config:end -->").expect("the marker of its end");
-    assert_eq!(table.trim(), reference_markdown().trim(), "README.md's table is not the code's");
 }

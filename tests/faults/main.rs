@@ -16,9 +16,12 @@ mod broker;
 mod client;
 mod crowd;
 mod database;
+mod deployment;
 mod dice;
 mod disk;
 mod embedded;
+mod guide;
+mod impostor;
 mod ledger;
 mod network;
 mod process;
@@ -55,6 +58,8 @@ const ALONE: &[Scenario] = &[
     scenario!(redis::killed_under_load),
     scenario!(database::restarted_under_load),
     scenario!(broker::stopped_under_load, with a broker),
+    scenario!(deployment::as_the_guide_says, with a broker),
+    scenario!(deployment::an_impostor_is_told_nothing, with a broker),
 ];
 
 fn main() -> ExitCode {

@@ -24,10 +24,17 @@ pub enum Link {
     Cut,
 }
 
+/// The network, and where it leads.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    link: Link,
+    target: u16,
+}
+
 /// A port that leads to another one, as long as the link lets it.
 pub struct Proxy {
     pub port: u16,
-    link: watch::Sender<Link>,
+    way: watch::Sender<Way>,
     task: AbortHandle,
 }
 
@@ -35,46 +42,52 @@ impl Proxy {
     /// In front of `target`, and `link` to begin with.
     pub fn before(target: u16, link: Link) -> Self {
         let port = free_port();
-        let (link, watched) = watch::channel(link);
-        let task = tokio::spawn(listen(port, target, watched)).abort_handle();
-        Self { port, link, task }
+        let (way, watched) = watch::channel(Way { link, target });
+        let task = tokio::spawn(listen(port, watched)).abort_handle();
+        Self { port, way, task }
     }
 
     pub fn set(&self, link: Link) {
-        self.link.send_replace(link);
+        self.way.send_modify(|way| way.link = link);
+    }
+
+    /// Leads to another port; connections to the one before are broken.
+    pub fn lead_to(&self, target: u16) {
+        self.way.send_modify(|way| way.target = target);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.link.send_replace(Link::Cut);
+        self.set(Link::Cut);
         self.task.abort();
     }
 }
 
-async fn listen(port: u16, target: u16, mut link: watch::Receiver<Link>) {
+async fn listen(port: u16, mut way: watch::Receiver<Way>) {
     loop {
-        if link.wait_for(|link| *link != Link::Cut).await.is_err() {
+        if way.wait_for(|way| way.link != Link::Cut).await.is_err() {
             return;
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-        let mut cut = link.clone();
+        let mut cut = way.clone();
         let accepting = async {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(carry(client, target, link.clone()));
+                tokio::spawn(carry(client, way.clone()));
             }
         };
         tokio::select! {
             () = accepting => {}
-            _ = cut.wait_for(|link| *link == Link::Cut) => {}
+            _ = cut.wait_for(|way| way.link == Link::Cut) => {}
         }
     }
 }
 
-/// Carries one connection until an end closes it, or the link is cut.
-async fn carry(client: TcpStream, target: u16, link: watch::Receiver<Link>) {
-    let mut cut = link.clone();
+/// Carries one connection until an end closes it, or it leads there no more.
+async fn carry(client: TcpStream, way: watch::Receiver<Way>) {
+    let mut cut = way.clone();
+    let target = way.borrow().target;
     let carrying = async {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await?;
         client.set_nodelay(true)?;
@@ -82,31 +95,31 @@ async fn carry(client: TcpStream, target: u16, link: watch::Receiver<Link>) {
         let ((from_client, to_client), (from_server, to_server)) =
             (client.into_split(), server.into_split());
         tokio::try_join!(
-            pump(from_client, to_server, link.clone()),
-            pump(from_server, to_client, link),
+            pump(from_client, to_server, way.clone()),
+            pump(from_server, to_client, way),
         )
     };
     tokio::select! {
         // A connection that breaks is what may happen to it.
         _ = carrying => {}
-        _ = cut.wait_for(|link| *link == Link::Cut) => {}
+        _ = cut.wait_for(|way| way.link == Link::Cut || way.target != target) => {}
     }
 }
 
 async fn pump(
     mut from: tcp::OwnedReadHalf,
     mut to: tcp::OwnedWriteHalf,
-    mut link: watch::Receiver<Link>,
+    mut way: watch::Receiver<Way>,
 ) -> std::io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     loop {
         let length = from.read(&mut piece).await?;
-        let now = *link.borrow();
+        let now = way.borrow().link;
         if let Link::Slow(delay) = now {
             tokio::time::sleep(delay).await;
         }
         // Whoever holds the other end is gone: so is this connection.
-        link.wait_for(|link| *link != Link::Silent).await.map_err(std::io::Error::other)?;
+        way.wait_for(|way| way.link != Link::Silent).await.map_err(std::io::Error::other)?;
         if length == 0 {
             return to.shutdown().await;
         }

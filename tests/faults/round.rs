@@ -43,6 +43,8 @@ pub(crate) use scenario;
 pub struct Trial {
     /// The round's servers.
     pub servers: Arc<Servers>,
+    /// Others that are like managed ones.
+    pub managed: Arc<Servers>,
     pub dice: Dice,
     /// As long as the promise is worded, or only as long as is needed to see it broken.
     pub long: bool,
@@ -160,10 +162,11 @@ async fn rounds(plan: &Plan) -> ExitCode {
 
 /// Every scenario once, over servers of this round; the names of those that failed.
 async fn round(plan: &Plan, seed: u64) -> Vec<&'static str> {
-    let servers = Arc::new(Servers::default());
+    let (servers, managed) = (Arc::new(Servers::default()), Arc::new(Servers::managed()));
     let run = async |scenario: &&'static Scenario| {
         let trial = Trial {
             servers: servers.clone(),
+            managed: managed.clone(),
             dice: Dice::new(seed, scenario.name),
             long: plan.long,
             has_broker: plan.has_broker,

@@ -3,6 +3,7 @@
 pub mod postgres;
 pub mod rabbitmq;
 mod redis;
+pub mod tls;
 
 use std::{
     fs::File,
@@ -23,31 +24,58 @@ use tokio::{
     sync::OnceCell,
 };
 
-use self::{postgres::Postgres, rabbitmq::RabbitMq, redis::Redis};
+use self::{
+    postgres::Postgres,
+    rabbitmq::RabbitMq,
+    redis::Redis,
+    tls::{Authority, HOST, Identity},
+};
 use crate::{
     process::{dying_with_us, signal},
     world::{PATIENCE, eventually},
 };
 
+/// What lets in whom it should, where a password is asked for: one that has to be escaped in a URL.
+pub const PASSWORD: &str = "swordfish/7+%40";
+/// The same, as part of a URL.
+pub const ESCAPED: &str = "swordfish%2F7+%2540";
+
 /// The servers of one round, each started when it is first asked for.
 #[derive(Default)]
 pub struct Servers {
+    /// With an authority they speak TLS only, and ask for a password: like managed ones.
+    authority: Option<Authority>,
     postgres: OnceCell<Server<Postgres>>,
     rabbitmq: OnceCell<Server<RabbitMq>>,
     redis: OnceCell<Server<Redis>>,
 }
 
 impl Servers {
+    /// Like managed ones.
+    pub fn managed() -> Self {
+        Self { authority: Some(Authority::new()), ..Self::default() }
+    }
+
+    /// Who vouches for managed servers.
+    pub fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("the servers are managed ones")
+    }
+
     pub async fn postgres(&self) -> &Server<Postgres> {
-        self.postgres.get_or_init(Server::launch).await
+        self.postgres.get_or_init(|| self.launch()).await
     }
 
     pub async fn rabbitmq(&self) -> &Server<RabbitMq> {
-        self.rabbitmq.get_or_init(Server::launch).await
+        self.rabbitmq.get_or_init(|| self.launch()).await
     }
 
     pub async fn redis(&self) -> &Server<Redis> {
-        self.redis.get_or_init(Server::launch).await
+        self.redis.get_or_init(|| self.launch()).await
+    }
+
+    async fn launch<K: Kind>(&self) -> Server<K> {
+        let identity = self.authority.as_ref().map(|authority| authority.identity(HOST));
+        Server::launch(identity.as_ref()).await
     }
 }
 
@@ -57,14 +85,14 @@ pub trait Kind: Sized {
     /// What ends it in order.
     const STOP: &'static str = "TERM";
 
-    /// Prepares `directory` for a server on `port`.
-    async fn prepare(directory: &Path, port: u16) -> Self;
+    /// Prepares `directory` for a server on `port`, which speaks TLS only if it has an identity.
+    async fn prepare(directory: &Path, port: u16, identity: Option<&Identity>) -> Self;
 
     /// What starts it.
     fn command(&self, directory: &Path, port: u16) -> Command;
 
     /// Whether it is there for clients.
-    async fn answers(port: u16) -> bool;
+    async fn answers(&self, port: u16) -> bool;
 }
 
 /// A server; killed when it goes out of scope.
@@ -76,10 +104,10 @@ pub struct Server<K: Kind> {
 }
 
 impl<K: Kind> Server<K> {
-    async fn launch() -> Self {
+    async fn launch(identity: Option<&Identity>) -> Self {
         let directory = TempDir::with_prefix(format!("darkroom-{}-", K::NAME)).unwrap();
         let port = free_port();
-        let kind = K::prepare(directory.path(), port).await;
+        let kind = K::prepare(directory.path(), port, identity).await;
         let server = Self { kind, port, child: Mutex::default(), directory };
         server.start().await;
         server
@@ -111,7 +139,7 @@ impl<K: Kind> Server<K> {
                 *child = Some(command.spawn().unwrap());
             }
         }
-        let answers = K::answers(self.port);
+        let answers = self.kind.answers(self.port);
         tokio::time::timeout(Duration::from_secs(2), answers).await.unwrap_or(false)
     }
 
@@ -163,6 +191,11 @@ async fn greets(port: u16, question: &[u8], answer: &[u8]) -> bool {
         std::io::Result::Ok(heard == answer)
     };
     ask.await.unwrap_or(false)
+}
+
+/// Whether anybody listens on `port`.
+async fn listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok()
 }
 
 /// The program of that name in one of `directories`, or else on the PATH.

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::{
     client::{AT_ONCE, Accepted, Client, text},
+    guide,
     ledger::Ledger,
     process::{Log, Process, dying_with_us},
     round::Trial,
@@ -51,6 +52,15 @@ pub struct Ports {
 }
 
 impl Ports {
+    /// Managed servers themselves.
+    pub async fn over(servers: &Servers) -> Self {
+        Self {
+            postgres: servers.postgres().await.port,
+            rabbitmq: Some(servers.rabbitmq().await.port),
+            redis: servers.redis().await.port,
+        }
+    }
+
     /// The servers themselves.
     pub async fn of(trial: &Trial) -> Self {
         let servers = &trial.servers;
@@ -100,6 +110,25 @@ impl World {
         migrate.env("SUPABASE_DB_URL", postgres::url(server.port, &name));
         let migrated = migrate.stdin(Stdio::null()).output().unwrap();
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        world
+    }
+
+    /// Over managed servers, or what `ports` lead to, told what the guide names.
+    pub async fn managed(trial: &Trial, ports: Ports) -> Self {
+        let name = format!("deployment_{}", uuid::Uuid::now_v7().simple());
+        let server = trial.managed.postgres().await;
+        server.create_database(&name).await;
+        let ledger = Ledger::Postgres(server.url(&name));
+        let authority = trial.managed.authority().path();
+        let variables = guide::variables(&ports, &name, authority);
+        let directory = TempDir::with_prefix("darkroom-faults-").unwrap();
+        let data = directory.path().to_owned();
+        let queue = Some("image-transform-jobs".to_owned());
+        let mut world = Self::with(trial, ledger, data, directory, queue, variables);
+        world.servers = trial.managed.clone();
+        let mut migrate = Process::begin("migrate".to_owned(), world.command("migrate"));
+        let migrated = eventually(async || migrate.has_ended()).await;
+        assert!(migrated.success(), "{}", migrate.said());
         world
     }
 
@@ -191,6 +220,13 @@ impl World {
         process
     }
 
+    /// How many lines of all processes' logs hold `text`.
+    pub fn lines(&self, text: &str) -> usize {
+        let logs = self.logs.lock().unwrap();
+        let lines = |log: &Log| log.lock().unwrap().iter().filter(|it| it.contains(text)).count();
+        logs.iter().map(|(_, log)| lines(log)).sum()
+    }
+
     /// Jobs that have not come to an end.
     pub async fn unfinished(&self) -> i64 {
         let sql = "SELECT count(*) FROM jobs WHERE status IN ('queued', 'running')";
@@ -257,7 +293,10 @@ impl World {
         let get = || self.client.request(Method::GET, &variant);
         let variant = self.client.answered(get, StatusCode::OK).await;
         let content = text(&variant, "url");
-        let content = self.client.request(Method::GET, &content).send().await.unwrap();
+        // Where clients reach the service, by `PUBLIC_URL`, nobody is.
+        let (_, content) = content.split_once("/api/").unwrap();
+        let content =
+            self.client.request(Method::GET, &format!("/api/{content}")).send().await.unwrap();
         assert_eq!(content.status(), StatusCode::OK, "{variant}");
         let bytes = content.bytes().await.unwrap();
         let (width, height) = image::load_from_memory(&bytes).unwrap().dimensions();

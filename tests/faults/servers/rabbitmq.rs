@@ -5,7 +5,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::{Kind, Server, dying_with_us, free_port, greets, program};
+use super::{
+    Kind, Server, dying_with_us, free_port, greets, listens, program,
+    tls::{Files, Identity},
+};
 use crate::world::eventually;
 
 /// Erlang's port mapper, without which no node starts, and where the node listens for other nodes.
@@ -13,12 +16,13 @@ pub struct RabbitMq {
     mapper: Child,
     mapper_port: u16,
     node_port: u16,
+    speaks_tls: bool,
 }
 
 impl Kind for RabbitMq {
     const NAME: &'static str = "rabbitmq";
 
-    async fn prepare(directory: &Path, port: u16) -> Self {
+    async fn prepare(directory: &Path, port: u16, identity: Option<&Identity>) -> Self {
         let (mapper_port, node_port) = (free_port(), free_port());
         // In the foreground: one that the node started by itself would outlive it.
         let mapper = dying_with_us()
@@ -32,15 +36,26 @@ impl Kind for RabbitMq {
         // NAMES_REQ; the answer begins with the port.
         let (question, answer) = (&[0, 1, b'n'], u32::from(mapper_port).to_be_bytes());
         eventually(async || greets(mapper_port, question, &answer).await.then_some(())).await;
+        let listener = match identity.map(|identity| identity.write(directory)) {
+            None => format!("listeners.tcp.1 = 127.0.0.1:{port}\n"),
+            Some(Files { certificate, key, authority }) => format!(
+                "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}\n\
+                 ssl_options.cacertfile = {}\nssl_options.certfile = {}\n\
+                 ssl_options.keyfile = {}\nssl_options.verify = verify_none\n\
+                 ssl_options.fail_if_no_peer_cert = false\n",
+                authority.display(),
+                certificate.display(),
+                key.display(),
+            ),
+        };
         let settings = format!(
-            "listeners.tcp.1 = 127.0.0.1:{port}\nlog.file = false\nlog.console = true\n\
-             log.console.level = warning\n"
+            "{listener}log.file = false\nlog.console = true\nlog.console.level = warning\n"
         );
         std::fs::write(directory.join("rabbitmq.conf"), settings).unwrap();
         for empty in ["plugins", "environment"] {
             std::fs::write(directory.join(empty), "").unwrap();
         }
-        Self { mapper, mapper_port, node_port }
+        Self { mapper, mapper_port, node_port, speaks_tls: identity.is_some() }
     }
 
     fn command(&self, directory: &Path, port: u16) -> Command {
@@ -58,12 +73,17 @@ impl Kind for RabbitMq {
             "ERL_FLAGS",
             "-noinput -start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
         );
-        command.env("RABBITMQ_NODE_PORT", port.to_string());
+        if !self.speaks_tls {
+            command.env("RABBITMQ_NODE_PORT", port.to_string());
+        }
         command.env("RABBITMQ_DIST_PORT", self.node_port.to_string());
         command
     }
 
-    async fn answers(port: u16) -> bool {
+    async fn answers(&self, port: u16) -> bool {
+        if self.speaks_tls {
+            return listens(port).await;
+        }
         // A frame of the first method on channel 0: it is ready to talk.
         greets(port, b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00").await
     }
