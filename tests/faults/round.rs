@@ -53,9 +53,9 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Jobs to be in flight.
+    /// Jobs that something is to befall.
     pub fn jobs(&self) -> usize {
-        self.either(200, 40)
+        self.either(100, 40)
     }
 
     pub fn either<T>(&self, long: T, short: T) -> T {

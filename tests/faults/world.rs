@@ -264,6 +264,7 @@ impl World {
         for (what, sql) in ONCE {
             assert_eq!(self.ledger.count(sql).await, expected, "{what}");
         }
+        assert_eq!(self.ledger.count("SELECT count(*) FROM outbox").await, 0, "left in the outbox");
         if let Some(queue) = &self.queue {
             let broker = self.servers.rabbitmq().await;
             eventually(async || {
@@ -308,9 +309,10 @@ impl World {
 }
 
 /// What there must be exactly once for each job that was accepted. (Variants that were asked for at once have no job.)
-const ONCE: [(&str, &str); 5] = [
+const ONCE: [(&str, &str); 6] = [
     ("jobs", "SELECT count(*) FROM jobs"),
     ("jobs that succeeded", "SELECT count(*) FROM jobs WHERE status = 'succeeded'"),
+    ("successes told", "SELECT count(*) FROM job_events WHERE status = 'succeeded'"),
     ("variants", "SELECT count(*) FROM variants WHERE id IN (SELECT variant_id FROM jobs)"),
     (
         "variants that are ready",
