@@ -316,9 +316,12 @@ async fn start_actors(
         doorbell: services.jobs.clone(),
         notifier: services.notifier.clone(),
     };
+    let storage = Owner::child("storage", services.storage.clone(), open_storage);
+    // Who starts the embedded mode is there to be told what is wrong with its directory; a service waits for its disk.
+    let storage = if config.is_embedded() { storage } else { storage.awaited() };
     let mut children = vec![
         Owner::child("database", services.database.clone(), open_database),
-        Owner::child("storage", services.storage.clone(), open_storage),
+        storage,
         Owner::child("cache", services.cache.clone(), open_cache),
         Owner::child("publisher", services.publisher.clone(), open_publisher),
         rounds::child(removed),

@@ -10,7 +10,10 @@ mod server;
 #[path = "cache/verbs.rs"]
 mod verbs;
 
+use ::redis::AsyncCommands;
 use darkroom::{adapters::cache::Cache, config};
+use futures_util::StreamExt;
+use secrecy::ExposeSecret;
 
 /// The Redis that all tests share.
 fn shared_redis() -> String {
@@ -21,6 +24,18 @@ fn shared_redis() -> String {
 fn settings(url: &str) -> config::Redis {
     let prefix = format!("darkroom-test-{}:", uuid::Uuid::now_v7().simple());
     config::Redis { url: url.to_owned().into(), prefix }
+}
+
+/// Removes what a test has left in a Redis that is not its own.
+async fn forget(settings: &config::Redis) {
+    let client = ::redis::Client::open(settings.url.expose_secret()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let pattern = format!("{}*", settings.prefix);
+    let scan = connection.scan_match::<_, String>(pattern).await.unwrap();
+    let keys: Vec<String> = scan.map(Result::unwrap).collect().await;
+    for key in keys {
+        let _: () = connection.del(key).await.unwrap();
+    }
 }
 
 /// Asks again and again until there is an answer.
@@ -53,6 +68,7 @@ macro_rules! suite {
                 let cache = crate::Cache::redis(&settings).unwrap();
                 crate::verbs::is_there(&cache).await;
                 crate::verbs::$test(&cache).await;
+                crate::forget(&settings).await;
             })*
         }
     };

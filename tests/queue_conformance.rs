@@ -134,6 +134,7 @@ mod suite {
     use super::*;
 
     pub async fn what_was_handed_over_is_brought_in_order(sandbox: &Sandbox) {
+        QueueRoom.run(&sandbox.publisher).await.unwrap();
         CheckQueue.run(&sandbox.publisher).await.unwrap();
         let all = jobs(5);
         assert_eq!(sandbox.publish(&all[..3]).await, all[..3]);
@@ -280,6 +281,7 @@ async fn a_queue_declared_otherwise_is_named_in_the_log() {
         error.cause.unwrap()
     };
     for cause in [
+        cause(QueueRoom.run(&sandbox.publisher).await.unwrap_err()),
         cause(CheckQueue.run(&sandbox.publisher).await.unwrap_err()),
         cause(sandbox.source.subscribe(1).await.err().unwrap()),
     ] {
@@ -321,6 +323,11 @@ async fn an_absent_broker_is_an_outage_that_is_told_at_once() {
         prefetch: 1,
     };
     let broker = Broker::new(&settings).unwrap().unwrap();
-    let error = CheckQueue.run(&Publisher::amqp(broker)).await.unwrap_err();
-    assert_eq!(error.code, darkroom::domain::error::Code::DependencyUnavailable);
+    let publisher = Publisher::amqp(broker);
+    for error in [
+        QueueRoom.run(&publisher).await.unwrap_err(),
+        CheckQueue.run(&publisher).await.unwrap_err(),
+    ] {
+        assert_eq!(error.code, darkroom::domain::error::Code::DependencyUnavailable);
+    }
 }

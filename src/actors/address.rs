@@ -58,6 +58,10 @@ impl<R: Resource> Address<R> {
     /// What the question itself answers; `overloaded` if it is not admitted in time;
     /// `dependency_unavailable` if no answer comes in time, or the actor dies over it.
     pub async fn ask<Q: Query<R>>(&self, query: Q) -> Result<Q::Output> {
+        if self.0.owner.borrow().is_none() {
+            // It is not being restarted: what it owns has not been there yet.
+            return Err(Error::unavailable(R::WHAT, format_args!("{}: not there yet", Q::NAME)));
+        }
         let until = Instant::now() + self.0.deadline;
         let permit = timeout_at(until, self.0.admission.clone().acquire_owned())
             .await

@@ -34,6 +34,7 @@ pub struct Child {
     name: &'static str,
     start: Box<dyn Fn(ActorCell) -> Started + Send + Sync>,
     drain: fn(&ActorCell),
+    awaited: bool,
 }
 
 impl Child {
@@ -47,7 +48,8 @@ impl Child {
             // One that is gone has nothing left to finish.
             let _ = cell.drain();
         };
-        Self { name, start: Box::new(move |supervisor| Box::pin(start(supervisor))), drain }
+        let start = Box::new(move |supervisor| -> Started { Box::pin(start(supervisor)) });
+        Self { name, start, drain, awaited: false }
     }
 
     /// A child that is the actor that `make` makes, each time anew.
@@ -62,6 +64,13 @@ impl Child {
                 Ok(actor.get_cell())
             }
         })
+    }
+
+    /// The same child, of something outside that may be away at the start: it is started again and again until that is there,
+    /// and the others go on meanwhile.
+    pub fn awaited(mut self) -> Self {
+        self.awaited = true;
+        self
     }
 
     /// The same child, told to finish by `drain` instead of by closing its mailbox.
@@ -182,6 +191,13 @@ impl Actor for Supervisor {
                 Ok(cell) => {
                     slots.push(Slot { child, cell: Some(cell), deaths: VecDeque::new() });
                 }
+                Err(error) if child.awaited => {
+                    tracing::warn!(child = child.name, %error, "could not start; trying again");
+                    let (slot, index) =
+                        (Slot { child, cell: None, deaths: VecDeque::new() }, slots.len());
+                    slots.push(slot);
+                    myself.send_after(self.first_backoff, move || Message::Restart(index));
+                }
                 Err(error) => {
                     for slot in slots.iter().rev() {
                         if let Some(cell) = &slot.cell {
@@ -223,6 +239,10 @@ impl Actor for Supervisor {
                         Ok(cell) => {
                             tracing::info!(child = slot.child.name, "restarted");
                             slot.cell = Some(cell);
+                        }
+                        Err(error) if slot.child.awaited => {
+                            tracing::warn!(child = slot.child.name, %error, "could not start; trying again");
+                            myself.send_after(LAST_BACKOFF, move || Message::Restart(index));
                         }
                         Err(error) => {
                             tracing::error!(child = slot.child.name, %error, "could not restart");

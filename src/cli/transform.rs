@@ -199,7 +199,12 @@ impl Order {
     fn transform(&self, input: &Input) -> Result<Made, Problem> {
         let bytes = input.read(self.limits.upload_size)?;
         let probe = imaging::probe(std::io::Cursor::new(&bytes), &self.limits)?;
-        let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+        let source = Source {
+            format: probe.format,
+            has_alpha: probe.has_alpha,
+            is_animated: probe.frames > 1,
+            focus: None,
+        };
         let spec = self.spec.resolved(source, None);
         let control = Control::default();
         let output = imaging::transform(&bytes, &self.overlays, &spec, &self.limits, &control)

@@ -68,7 +68,7 @@ impl Settings {
 
     fn mode(&self) -> &'static str {
         match self.said_first(DATABASE_NAMES) {
-            Some(_) => "with Postgres: rows live there, everything else on this machine",
+            Some(_) => "with Postgres: rows live there, pictures on this machine",
             None => "embedded: nothing but this machine is needed",
         }
     }

@@ -33,6 +33,10 @@ pub enum Format {
     Jxl,
     /// SVG, drawn at the size that it names.
     Svg,
+    /// Radiance HDR: light, white and darker.
+    Hdr,
+    /// OpenEXR: light, white and darker.
+    Exr,
 }
 
 impl Format {
@@ -51,6 +55,8 @@ impl Format {
         Format::Avif,
         Format::Jxl,
         Format::Svg,
+        Format::Hdr,
+        Format::Exr,
     ];
 
     /// Its name in a spec.
@@ -69,6 +75,8 @@ impl Format {
             Format::Avif => "avif",
             Format::Jxl => "jxl",
             Format::Svg => "svg",
+            Format::Hdr => "hdr",
+            Format::Exr => "exr",
         }
     }
 
@@ -106,22 +114,22 @@ impl Format {
             Format::Avif => "image/avif",
             Format::Jxl => "image/jxl",
             Format::Svg => "image/svg+xml",
+            Format::Hdr => "image/vnd.radiance",
+            Format::Exr => "image/x-exr",
         }
     }
 
     /// Whether we write it.
     pub const fn is_writable(self) -> bool {
-        !matches!(self, Format::Pnm | Format::Tga | Format::Jxl | Format::Svg)
+        !matches!(
+            self,
+            Format::Pnm | Format::Tga | Format::Jxl | Format::Svg | Format::Hdr | Format::Exr
+        )
     }
 
     /// Whether it holds transparency.
     pub const fn has_alpha(self) -> bool {
         !matches!(self, Format::Jpeg)
-    }
-
-    /// Whether we write metadata and colour profiles into it.
-    pub const fn holds_metadata(self) -> bool {
-        !matches!(self, Format::Bmp | Format::Gif | Format::Ico | Format::Qoi)
     }
 
     /// What a picture of this format becomes when the spec names none.

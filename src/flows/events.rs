@@ -91,11 +91,15 @@ impl Feed {
                     .and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
                 EventId::first_of(time.unwrap_or_default() - OVERLAP)
             }
-            None => EventId::first_of(now()),
+            None => EventId::first_of(now() - OVERLAP),
         };
         let told = after.into_iter().collect();
         let mut feed = Self::new(services, user_id, Scope::Account { since, told });
         feed.look().await?;
+        if after.is_none() {
+            // All that was before; an event that comes later under an earlier id, by another clock, is none of it.
+            feed.read.clear();
+        }
         Ok(feed)
     }
 

@@ -49,7 +49,12 @@ pub fn plan(image: &Image, spec: &Spec) -> Variant {
 
 /// What of `image` decides how a spec's defaults are meant.
 pub fn source(image: &Image) -> Source {
-    Source { format: image.format, has_alpha: image.has_alpha, focus: image.focus }
+    Source {
+        format: image.format,
+        has_alpha: image.has_alpha,
+        is_animated: image.frames > 1,
+        focus: image.focus,
+    }
 }
 
 /// The variant of `image` by `spec`, made now if it was not there; whether it was.

@@ -6,10 +6,8 @@ use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    pin::pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -19,14 +17,14 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{conn::auto, graceful::GracefulConnection},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Layer, Service, ServiceExt, util::BoxCloneSyncService, util::option_layer};
 use tower_http::{
     compression::CompressionLayer,
@@ -108,77 +106,119 @@ pub async fn serve(
     patience: Duration,
 ) -> Result<()> {
     let exchange = exchange(&context)?;
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     http.http2().timer(TokioTimer::new()).keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE);
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &connections) => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, peer, place) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, or a client that left at once: the next may do better.
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let begun = Arc::new(AtomicBool::new(false));
+    let begin = |(stream, peer, place): Accepted| {
+        let begun = CancellationToken::new();
         let service = with_peer(exchange.clone(), peer, begun.clone());
         let connection = http
             .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
             .into_owned();
-        let connection = graceful.watch(connection);
-        let stopping = stop.clone();
+        let exchanging = exchange_until(connection, begun, stop.clone());
         let cut = cut.clone();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let _place = place;
-            let silent = async {
-                tokio::select! {
-                    () = tokio::time::sleep(SILENCE) => {}
-                    () = stopping.cancelled() => tokio::time::sleep(LAST_CALL).await,
-                }
-                if begun.load(Ordering::Relaxed) {
-                    std::future::pending::<()>().await;
-                }
-            };
             tokio::select! {
-                ended = connection => if let Err(error) = ended {
+                ended = exchanging => if let Err(error) = ended {
                     tracing::debug!(%peer, error, "a connection broke");
                 },
-                () = silent => tracing::debug!(%peer, "nothing was asked; closed"),
                 () = cut.cancelled() => tracing::debug!(%peer, "cut off"),
             }
         });
+    };
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok(accepted) => begin(accepted),
+            Err(error) => {
+                // Out of descriptors, or a client that left at once: the next may do better.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
-    drop(listener);
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+    match last_in_line(listener, &places) {
+        Ok(last) => last.into_iter().for_each(begin),
+        Err(error) => tracing::warn!(%error, "could not accept who stood in line"),
+    }
+    connections.close();
+    if tokio::time::timeout(patience, connections.wait()).await.is_err() {
         tracing::warn!("requests were still under way; their connections are closed");
         cut.cancel();
     }
     Ok(())
 }
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = connections.clone().acquire_owned().await.map_err(io::Error::other)?;
+/// Answers until the client leaves, or, after `stop`, what was asked is answered.
+async fn exchange_until<F>(
+    connection: F,
+    begun: CancellationToken,
+    stop: CancellationToken,
+) -> std::result::Result<(), AnyError>
+where
+    F: GracefulConnection<Error = AnyError>,
+{
+    let mut connection = pin!(connection);
+    let silence = async {
+        tokio::select! {
+            () = tokio::time::sleep(SILENCE) => {}
+            () = stop.cancelled() => tokio::time::sleep(LAST_CALL).await,
+        }
+        if begun.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
+    };
+    // A connection that has not asked anything yet would close at once when told to, and its question may be on the way.
+    let told = async {
+        begun.cancelled().await;
+        stop.cancelled().await;
+    };
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = told => {}
+        () = silence => return Ok(()),
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
+
+/// A connection, where it comes from, and its place among the others.
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<Accepted> {
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
     Ok((stream, peer, place))
+}
+
+/// Closes the listener, and accepts those who stand in line: as far as they know they are connected, and may have asked already.
+/// The system is asked directly, because the runtime may not have heard of the last of them.
+fn last_in_line(listener: TcpListener, places: &Arc<Semaphore>) -> io::Result<Vec<Accepted>> {
+    let listener = listener.into_std()?;
+    let mut accepted = Vec::new();
+    while let (Ok(place), Ok((stream, peer))) =
+        (places.clone().try_acquire_owned(), listener.accept())
+    {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        accepted.push((TcpStream::from_std(stream)?, peer, place));
+    }
+    Ok(accepted)
 }
 
 /// A service that tells each request where it came from.
 fn with_peer<S, B>(
     service: S,
     peer: SocketAddr,
-    begun: Arc<AtomicBool>,
+    begun: CancellationToken,
 ) -> impl Service<
     Request<Incoming>,
     Response = warp::http::Response<B>,
@@ -194,7 +234,7 @@ where
         > + Clone,
 {
     service.map_request(move |mut request: Request<Incoming>| {
-        begun.store(true, Ordering::Relaxed);
+        begun.cancel();
         request.extensions_mut().insert(Peer(peer));
         request
     })

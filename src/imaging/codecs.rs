@@ -41,7 +41,7 @@ pub fn codecs() -> Vec<Codec> {
         codec("jxl read", version!("jxl-oxide"), "SSE2, AVX2, NEON"),
         codec("svg read", version!("resvg"), "SSE2, AVX, NEON, as compiled"),
         codec("tiff", version!("tiff"), "as compiled"),
-        codec("bmp, ico, qoi; pnm, tga read", version!("image"), "as compiled"),
+        codec("bmp, ico, qoi; pnm, tga, hdr, exr read", version!("image"), "as compiled"),
         codec("resize", version!("fast_image_resize"), "SSE4.1, AVX2, NEON"),
         codec("colour", version!("moxcms"), "SSE4.1, AVX2, AVX-512, NEON"),
         codec("text", version!("cosmic-text"), "as compiled"),

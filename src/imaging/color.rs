@@ -2,10 +2,23 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
+pub(super) use self::space::{Curve, SRGB, Space};
 use super::sample::Sample;
+
+mod space;
 
 /// Rows of a large picture are converted in pieces of this many pixels, so that little more than the picture is held.
 const PIECE: usize = 4096;
+
+/// The light of an sRGB value, both 0 to 1 (IEC 61966-2-1).
+pub(super) fn light(value: f32) -> f32 {
+    if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+}
+
+/// The sRGB value of light, both 0 to 1.
+pub(super) fn tone(light: f32) -> f32 {
+    if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
+}
 
 /// Whether pixels can stay in the colours of `icc`: results are RGB, so a profile for grey or for inks can't be kept.
 pub(super) fn can_be_kept(icc: &[u8]) -> bool {
@@ -23,74 +36,70 @@ pub(super) fn to_srgb<S: Sample>(pixels: &mut [S], icc: &[u8]) {
 
 /// The same from a profile that was read, or made.
 pub(super) fn from_profile<S: Sample>(pixels: &mut [S], profile: &ColorProfile) {
-    match profile.color_space {
-        DataColorSpace::Rgb => convert(profile, Layout::Rgba, pixels, |source, pixels| {
+    let srgb = ColorProfile::new_srgb();
+    // A profile that can't be used is one that can't be understood.
+    let _ = match profile.color_space {
+        DataColorSpace::Rgb => convert(profile, Layout::Rgba, &srgb, pixels, |source, pixels| {
             source.extend_from_slice(pixels);
         }),
-        DataColorSpace::Gray => convert(profile, Layout::GrayAlpha, pixels, |source, pixels| {
-            let pixels = pixels.as_chunks::<4>().0;
-            source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
-        }),
-        _ => {}
-    }
+        DataColorSpace::Gray => {
+            convert(profile, Layout::GrayAlpha, &srgb, pixels, |source, pixels| {
+                let pixels = pixels.as_chunks::<4>().0;
+                source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
+            })
+        }
+        _ => None,
+    };
 }
 
-/// Converts pixels in place; `gather` lays a piece of them out as the profile wants it.
+/// Converts pixels in place; `gather` lays a piece of them out as the profile wants it. None, and nothing done, where moxcms
+/// can't.
 fn convert<S: Sample>(
     profile: &ColorProfile,
     layout: Layout,
+    to: &ColorProfile,
     pixels: &mut [S],
     gather: impl Fn(&mut Vec<S>, &[S]),
-) {
-    let srgb = ColorProfile::new_srgb();
-    let Some(transform) = S::transform(profile, layout, &srgb, TransformOptions::default()) else {
-        return;
-    };
+) -> Option<()> {
+    let transform = S::transform(profile, layout, to, TransformOptions::default())?;
     let mut source = Vec::new();
     for piece in pixels.chunks_mut(PIECE * 4) {
         source.clear();
         gather(&mut source, piece);
-        if transform.transform(&source, piece).is_err() {
-            return;
-        }
+        transform.transform(&source, piece).ok()?;
     }
+    Some(())
 }
 
-/// Ink on paper to RGBA in place: four inks a pixel, 255 is full ink. Without a profile, or with one that is not for
+/// Luma and chroma as JPEG has them (Rec. 601, full range) as red, green and blue.
+pub(super) fn from_ycbcr<S: Sample>([luma, blue, red]: [S; 3]) -> [S; 3] {
+    let middle = S::from_byte(128).float();
+    let (luma, blue, red) = (luma.float(), blue.float() - middle, red.float() - middle);
+    let green = luma - 0.344_136 * blue - 0.714_136 * red;
+    [luma + 1.402 * red, green, luma + 1.772 * blue].map(S::nearest)
+}
+
+/// Ink on paper to RGBA in place: four inks a pixel, full scale is full ink. Without a profile, or with one that is not for
 /// inks, each ink takes away its share of the light.
-pub(super) fn inks_to_srgb(pixels: &mut [u8], icc: Option<&[u8]>) {
+pub(super) fn inks_to_srgb<S: Sample>(pixels: &mut [S], icc: Option<&[u8]>) {
     let profile = icc
         .and_then(|icc| ColorProfile::new_from_slice(icc).ok())
         .filter(|profile| profile.color_space == DataColorSpace::Cmyk);
-    let srgb = ColorProfile::new_srgb();
-    let transform = profile.and_then(|profile| {
-        let options = TransformOptions::default();
-        profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options).ok()
-    });
-    let Some(transform) = transform else {
-        for pixel in pixels.as_chunks_mut::<4>().0 {
-            let [cyan, magenta, yellow, black] = *pixel;
-            *pixel = [light(cyan, black), light(magenta, black), light(yellow, black), 255];
-        }
-        return;
-    };
-    let mut colors = Vec::new();
-    for piece in pixels.chunks_mut(PIECE * 4) {
-        colors.resize(piece.len() / 4 * 3, 0);
-        if transform.transform(piece, &mut colors).is_err() {
+    if let Some(profile) = profile {
+        // The inks are laid out as if they were four channels of colour.
+        let whole = |source: &mut Vec<S>, pixels: &[S]| source.extend_from_slice(pixels);
+        if convert(&profile, Layout::Rgba, &ColorProfile::new_srgb(), pixels, whole).is_some() {
             return;
         }
-        let colors = colors.as_chunks::<3>().0;
-        for (pixel, [red, green, blue]) in piece.as_chunks_mut::<4>().0.iter_mut().zip(colors) {
-            *pixel = [*red, *green, *blue, 255];
-        }
     }
-}
-
-/// The light that an ink and black leave.
-fn light(ink: u8, black: u8) -> u8 {
-    let light = u32::from(255 - ink) * u32::from(255 - black);
-    u8::try_from((light + 127) / 255).unwrap_or(255)
+    let light = |ink: S, black: S| {
+        S::nearest((S::FULL - ink.float()) * (S::FULL - black.float()) / S::FULL)
+    };
+    for pixel in pixels.as_chunks_mut::<4>().0 {
+        let [cyan, magenta, yellow, black] = *pixel;
+        let [red, green, blue] = [cyan, magenta, yellow].map(|ink| light(ink, black));
+        *pixel = [red, green, blue, S::max_value()];
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +142,7 @@ mod tests {
 
     #[test]
     fn inks_without_a_profile_take_light_away() {
-        let mut pixels = [0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0, 128];
+        let mut pixels = [0_u8, 0, 0, 0, 255, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0, 128];
         inks_to_srgb(&mut pixels, None);
         let expected = [
             [255, 255, 255, 255],

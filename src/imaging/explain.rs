@@ -9,8 +9,8 @@ use super::{
 use crate::domain::{
     format::Format,
     transform::{
-        Border, Crop, Extent, Filter, Fit, Gravity, Mark, Operation, Point, Resize, Round, Spec,
-        Trim, Watermark,
+        Border, Crop, Extent, Filter, Fit, Gravity, Length, Mark, Operation, Place, Point, Resize,
+        Round, Spec, Trim, Watermark,
     },
 };
 
@@ -142,11 +142,15 @@ fn resize(resize: &Resize, is_found: bool, spec: &Spec, from: Size, to: Size) ->
 }
 
 fn crop(crop: &Crop, is_found: bool) -> String {
-    match *crop {
-        Crop::At { x, y, width, height } => format!("{width} × {height} at {x}, {y}"),
-        Crop::Around { width, height, gravity } => {
-            format!("{width} × {height}, gravity {}", self::gravity(gravity, is_found))
-        }
+    let side = |side: Length| match side {
+        Length::Pixels(pixels) => pixels.to_string(),
+        Length::Fraction(fraction) => format!("{} %", fraction * 100.0),
+    };
+    let size = format!("{} × {}", side(crop.width), side(crop.height));
+    match crop.place {
+        Place::Corner { x, y } => format!("{size} at {x}, {y}"),
+        Place::Middle { x, y } => format!("{size} around {x}, {y}"),
+        Place::Around(gravity) => format!("{size}, gravity {}", self::gravity(gravity, is_found)),
     }
 }
 

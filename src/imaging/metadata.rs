@@ -2,6 +2,7 @@
 //! broken is dropped, and never fails a picture.
 
 mod exif;
+mod xmp;
 
 use bytes::Bytes;
 use img_parts::{
@@ -12,7 +13,7 @@ use img_parts::{
     webp::WebP,
 };
 
-pub(super) use self::exif::{summary, texts};
+pub(super) use self::exif::{fields, summary};
 use super::{avif::Decoder, picture::Metadata, probe::MOST_PIXELS};
 use crate::domain::{
     error::{Error, Result},
@@ -34,6 +35,9 @@ const IPTC: [u8; 2] = [0x04, 0x04];
 /// The keyword of XMP in a PNG's text; not compressed, in no language.
 const PNG_XMP: &[u8] = b"XML:com.adobe.xmp\0\0\0\0\0";
 const WEBP_XMP: [u8; 4] = *b"XMP ";
+const WEBP_HEADER: [u8; 4] = *b"VP8X";
+/// The bit of a WebP's header that announces XMP.
+const WEBP_SAYS_XMP: u8 = 0x04;
 
 /// What `keep` names of `input`. The orientation is reset: pixels are upright by then.
 pub(super) fn read(input: &[u8], format: Format, keep: Keep) -> Metadata {
@@ -45,14 +49,16 @@ pub(super) fn read(input: &[u8], format: Format, keep: Keep) -> Metadata {
         Format::Tiff => from_tiff(input),
         Format::Jpeg | Format::Png | Format::Webp => from_container(input),
         Format::Avif => from_avif(input),
+        Format::Jxl => from_jxl(input),
         _ => Metadata::default(),
     };
+    found.exif = found.exif.map(exif::bare);
     if !exif {
         found.exif = found.exif.filter(|_| copyright).and_then(|exif| exif::copyright(&exif));
     }
     found.exif = found.exif.and_then(exif::upright);
     found.iptc = found.iptc.filter(|_| iptc);
-    found.xmp = found.xmp.filter(|_| xmp);
+    found.xmp = found.xmp.filter(|_| xmp).map(xmp::upright);
     for block in [&mut found.exif, &mut found.iptc, &mut found.xmp] {
         if block.as_ref().is_some_and(|block| block.len() > LONGEST) {
             *block = None;
@@ -107,6 +113,44 @@ fn from_avif(input: &[u8]) -> Metadata {
     };
     let [exif, xmp] = [file.exif(), file.xmp()].map(|block| block.map(<[u8]>::to_vec));
     Metadata { exif, xmp, iptc: None }
+}
+
+/// JPEG XL has boxes beside its pixels; what is compressed once more is left out.
+fn from_jxl(input: &[u8]) -> Metadata {
+    let mut found = Metadata::default();
+    for (kind, content) in boxes(input) {
+        match kind {
+            // Before the block stands how far its beginning is.
+            b"Exif" => {
+                found.exif = content.split_first_chunk().and_then(|(offset, block)| {
+                    let offset = usize::try_from(u32::from_be_bytes(*offset)).ok()?;
+                    block.get(offset..).map(<[u8]>::to_vec)
+                });
+            }
+            b"xml " => found.xmp = Some(content.to_vec()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The boxes of a file and what they hold, as far as they are whole.
+fn boxes(mut rest: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (kind, after) = after.split_first_chunk::<4>()?;
+        let (length, after) = match u32::from_be_bytes(*length) {
+            0 => (after.len(), after),
+            1 => {
+                let (length, after) = after.split_first_chunk::<8>()?;
+                (usize::try_from(u64::from_be_bytes(*length).checked_sub(16)?).ok()?, after)
+            }
+            length => (usize::try_from(length.checked_sub(8)?).ok()?, after),
+        };
+        let (content, after) = after.split_at_checked(length)?;
+        rest = after;
+        Some((kind, content))
+    })
 }
 
 /// A TIFF is an EXIF block itself, but for the pixels in it.
@@ -175,15 +219,32 @@ pub(super) fn attach(
         }
         Format::Webp => {
             let mut webp = WebP::from_bytes(file.into()).map_err(broken)?;
-            webp.set_icc_profile(icc);
             webp.set_exif(exif);
             if let Some(xmp) = xmp {
                 let content = RiffContent::Data(Bytes::copy_from_slice(xmp));
                 webp.chunks_mut().push(RiffChunk::new(WEBP_XMP, content));
             }
+            // Last, with or without one: this is what makes the header that any of the three needs.
+            webp.set_icc_profile(icc);
+            if xmp.is_some() {
+                announce_xmp(&mut webp);
+            }
             Ok(webp.encoder().bytes().to_vec())
         }
         // AVIF and TIFF are written with all of it.
         _ => Ok(file),
+    }
+}
+
+/// Says in the header that there is XMP: in a header that was there before, img-parts speaks of the other two alone.
+fn announce_xmp(webp: &mut WebP) {
+    let mut chunks = webp.chunks_mut().iter_mut();
+    let header = chunks.find(|chunk| chunk.id() == WEBP_HEADER).map(RiffChunk::content_mut);
+    if let Some(RiffContent::Data(data)) = header {
+        let mut bytes = data.to_vec();
+        if let Some(flags) = bytes.first_mut() {
+            *flags |= WEBP_SAYS_XMP;
+        }
+        *data = bytes.into();
     }
 }

@@ -16,6 +16,7 @@ mod describe;
 mod encode;
 mod explain;
 mod fonts;
+mod icon;
 mod metadata;
 mod picture;
 mod plan;
@@ -25,6 +26,7 @@ mod sample;
 mod score;
 mod steps;
 mod svg;
+mod tiff;
 mod trace;
 
 #[cfg(test)]
@@ -53,7 +55,7 @@ use crate::domain::{
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
-pub const ENGINE: i32 = 2;
+pub const ENGINE: i32 = 3;
 
 /// A picture that was made.
 #[derive(Debug, Clone)]
@@ -98,14 +100,21 @@ pub fn transform(
     let mut trace = Trace::start();
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let source = Source {
+        format: probe.format,
+        has_alpha: probe.has_alpha,
+        is_animated: probe.frames > 1,
+        focus: None,
+    };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames } else { 1 };
     let size = (probe.width, probe.height);
-    let sizes = plan::check(size, frames, &spec.operations, limits)?;
-    if !spec.operations.iter().any(|operation| matches!(operation, Operation::Trim(_))) {
-        encode::check(format, sizes.last().copied().unwrap_or(size))?;
-    }
+    let check =
+        |size, operations: &[Operation]| match plan::check(size, frames, operations, limits)? {
+            Some(size) => encode::check(format, size),
+            None => Ok(()),
+        };
+    check(size, &spec.operations)?;
 
     let drawn = plan::view(&probe, &spec.operations);
     let wanted = Wanted {
@@ -131,9 +140,9 @@ pub fn transform(
         let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));
         steps::apply(&mut picture, operation, spec, overlays, limits, control)?;
         let after = picture.size();
-        if matches!(operation, Operation::Trim(_)) && before != after {
+        if matches!(operation, Operation::Trim(_)) {
             // Only now is it known what the rest works on.
-            plan::check(after, frames, rest, limits)?;
+            check(after, rest)?;
         }
         let what = explain::operation(operation, is_found, spec, before, after);
         trace.step(explain::name(operation), what, after);

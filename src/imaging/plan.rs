@@ -11,20 +11,53 @@ use crate::domain::{
 /// Width and height.
 type Size = (u32, u32);
 
-/// The size after every step of a picture of `size`. Refuses what would pass a limit, and names the step.
+/// The size that a picture of `size` comes to. Refuses what would pass a limit, and names the step. `None` where something is
+/// trimmed: only the pixels tell what the steps after it work on, and what is left may be of any ratio.
 pub(super) fn check(
     mut size: Size,
     frames: u32,
     operations: &[Operation],
     limits: &Limits,
+) -> Result<Option<Size>> {
+    for operation in operations {
+        if matches!(operation, Operation::Trim(_)) {
+            return Ok(None);
+        }
+        size = next(size, frames, operation, limits)?;
+    }
+    Ok(Some(size))
+}
+
+fn next(size: Size, frames: u32, operation: &Operation, limits: &Limits) -> Result<Size> {
+    let size = steps::size_after(operation, size)?;
+    within(limits, size, frames).map_err(|problem| {
+        Error::new(Code::ImageTooLarge, format!("{} would make {problem}", operation.name()))
+    })?;
+    Ok(size)
+}
+
+/// The size after every step, as far as it is known; from the first trim on, the most that it can be within the limits.
+pub(super) fn most(
+    mut size: Size,
+    frames: u32,
+    operations: &[Operation],
+    limits: &Limits,
 ) -> Result<Vec<Size>> {
+    let pixels = limits.pixels.min(limits.animation_pixels / u64::from(frames.max(1)));
+    let mut is_known = true;
     let mut sizes = Vec::with_capacity(operations.len());
     for operation in operations {
-        size = steps::size_after(operation, size)?;
-        within(limits, size, frames).map_err(|problem| {
-            Error::new(Code::ImageTooLarge, format!("{} would make {problem}", operation.name()))
-        })?;
-        sizes.push(size);
+        is_known &= !matches!(operation, Operation::Trim(_));
+        if is_known {
+            size = next(size, frames, operation, limits)?;
+            sizes.push(size);
+        } else {
+            let (width, height) = steps::most_after(operation, size, limits)?;
+            size = (width.min(limits.width), height.min(limits.height));
+            // Both sides at their longest may be more pixels than are ever made.
+            let rows = u32::try_from(pixels / u64::from(size.0.max(1))).unwrap_or(u32::MAX);
+            sizes.push((size.0, size.1.min(rows.max(1))));
+        }
     }
     Ok(sizes)
 }

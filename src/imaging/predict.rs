@@ -38,7 +38,12 @@ const STRIP: u64 = 64 + 8;
 /// # Errors
 /// `image_too_large`, `transform_impossible`: what [`super::transform`] refuses before it decodes.
 pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
-    let source = Source { format: probe.format, has_alpha: probe.has_alpha, focus: None };
+    let source = Source {
+        format: probe.format,
+        has_alpha: probe.has_alpha,
+        is_animated: probe.frames > 1,
+        focus: None,
+    };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
     let view = plan::view(probe, &spec.operations);
@@ -49,7 +54,7 @@ pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
         frames: frames.into(),
         sample: if plan::keeps_sixteen(probe, format) { 2 } else { 1 },
     };
-    let sizes = plan::check((probe.width, probe.height), frames, &spec.operations, limits)?;
+    let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
 
     let mut memory = first.all() + first.one() + first.pixels() * decoding(probe.format);
     let mut time = first.pixels() * first.frames * reading(probe.format);
@@ -113,6 +118,11 @@ const fn decoding(format: Format) -> u64 {
         // Floats, several planes of them.
         Format::Jxl => 40,
         Format::Svg => 16,
+        // As they are stored, and sixteen bits deep before they are brought to eight.
+        Format::Tiff => 16,
+        // Floats, as stored and as RGBA.
+        Format::Hdr => 32,
+        Format::Exr => 40,
         _ => 8,
     }
 }
@@ -157,7 +167,7 @@ const fn reading(format: Format) -> u64 {
         Format::Webp => 14,
         Format::Avif => 15,
         Format::Jxl => 60,
-        Format::Svg => 40,
+        Format::Svg | Format::Hdr | Format::Exr => 40,
         _ => 8,
     }
 }

@@ -172,6 +172,12 @@ pub(super) fn animation() -> Vec<u8> {
     bytes
 }
 
+macro_rules! file {
+    ($name:literal) => {
+        include_bytes!(concat!("../../tests/golden/foreign/sources/", $name)).to_vec()
+    };
+}
+
 /// Every kind of file that is read.
 pub(super) fn every_kind() -> Vec<Vec<u8>> {
     let small = gradient(40, 30);
@@ -185,6 +191,19 @@ pub(super) fn every_kind() -> Vec<Vec<u8>> {
     ];
     let mut files: Vec<_> = formats.into_iter().map(|format| written(&small, format)).collect();
     files.extend([
+        file!("associated-deep.tif"),
+        file!("big-palette.tif"),
+        file!("planar-alpha.tif"),
+        file!("jpeg.tif"),
+        file!("bits-fax4.tif"),
+        file!("several.ico"),
+        file!("runs.hdr"),
+        file!("float.exr"),
+        file!("rle-8.bmp"),
+        file!("palette-rle.tga"),
+        file!("ycck-profile.jpg"),
+        file!("blend.png"),
+        file!("blend.webp"),
         animation(),
         png_turned(&small, 6),
         png(&veil(20, 20)),

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 /// Longer files are drawings that nobody waits for.
-const LONGEST: usize = 4 << 20;
+pub(super) const LONGEST: usize = 4 << 20;
 /// Elements and texts of a file.
 const NODES: u32 = 200_000;
 /// So many layers are always allowed, and so many bytes of more.
@@ -53,8 +53,8 @@ pub(super) fn is_text(start: &[u8]) -> bool {
     text.trim_ascii_start().first().is_none_or(|first| *first == b'<')
 }
 
-/// Whether a text that begins like this is SVG: its first element is called so.
-pub(super) fn is_svg(start: &[u8]) -> bool {
+/// Whether a text that begins like this is SVG: its first element is called so. None where it begins later.
+pub(super) fn is_svg(start: &[u8]) -> Option<bool> {
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let mut rest = text.trim_ascii_start();
     loop {
@@ -74,14 +74,16 @@ pub(super) fn is_svg(start: &[u8]) -> bool {
                 .or_else(|| past(b"]>")),
             _ => break,
         };
-        let Some(after) = after else { return false };
-        rest = after.trim_ascii_start();
+        rest = after?.trim_ascii_start();
+    }
+    if rest.is_empty() {
+        return None;
     }
     let name = rest.strip_prefix(b"<").unwrap_or_default();
     let length =
         name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b':').count();
     let name = name.get(..length).unwrap_or_default();
-    name == b"svg" || name.ends_with(b":svg")
+    Some(name == b"svg" || name.ends_with(b":svg"))
 }
 
 /// The size that a drawing has by itself: its own width and height, else that of its view box.

@@ -9,7 +9,10 @@
 
 mod codecs;
 mod formats;
+mod meaning;
 mod metadata;
+mod search;
+mod sizes;
 
 use std::time::Instant;
 
@@ -297,6 +300,14 @@ fn animations_become_webp_and_come_back() {
 }
 
 #[test]
+fn what_format_is_left_open_stays_an_animation() {
+    let output = make(&samples::animation(), json!({"format": "auto", "resize": {"width": 60}}));
+    assert_eq!(output.format, Format::Gif);
+    let decoder = GifDecoder::new(std::io::Cursor::new(&output.bytes)).unwrap();
+    assert_eq!(decoder.into_frames().count(), 4);
+}
+
+#[test]
 fn a_still_format_shows_the_first_frame() {
     let still = pixels(&samples::animation(), json!({}));
     assert_eq!(columns(&still), SHOWN[0]);
@@ -473,7 +484,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_make_it_panic(kind in 0_usize..11, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), early: bool) {
+    fn no_bytes_make_it_panic(kind in 0_usize..24, changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8), early: bool) {
         let mut file = samples::every_kind().swap_remove(kind);
         // Half of the time the headers, where the decisions are.
         let reach = if early { file.len().min(80) } else { file.len() };

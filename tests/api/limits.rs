@@ -99,6 +99,9 @@ async fn transformations_are_counted_at_once_as_jobs_and_beside_an_upload() {
     refused(transform("", 40)).await;
     refused(transform("?sync=true", 20)).await;
     ada.finished(&text(&accepted, "job_id")).await;
+    for job in ada.get("/api/v1/jobs").await["jobs"].as_array().unwrap() {
+        ada.finished(&text(job, "id")).await;
+    }
 }
 
 #[tokio::test]

@@ -145,11 +145,13 @@ async fn nobody_sees_what_was_remembered_for_another() {
         ada.get(path).await;
         is_gone(&eve, path).await;
         is_gone(&eve, &format!("{path}/content")).await;
-        problem(eve.request(Method::DELETE, path).send().await, 404, "not_found").await;
-        ada.get(path).await;
     }
     let transform = eve.request(Method::POST, &format!("{path}/transform?sync=true"));
     problem(transform.json(&json!({})).send().await, 404, "not_found").await;
+    for path in [&path, &variant] {
+        problem(eve.request(Method::DELETE, path).send().await, 404, "not_found").await;
+        ada.get(path).await;
+    }
 }
 
 /// Where a change could not be told of, what was looked up before it is seen for ten seconds and no longer; what writes

@@ -152,3 +152,28 @@ async fn stopping_finishes_requests_and_gives_jobs_back() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_service_waits_for_a_disk_that_is_not_there_at_the_start() {
+    let place = tempfile::tempdir().unwrap();
+    let objects = place.path().join("objects");
+    std::fs::write(&objects, "in the way").unwrap();
+    let disk = place.path().to_str().unwrap();
+    let sandbox = Sandbox::on_postgres_with(&[("DATA_DIR", disk)]).await;
+    let ready = sandbox.request(Method::GET, "/ready");
+    let ready = expect(ready.send().await, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(ready["status"], "unready");
+    // What needs no pictures goes on.
+    let ada = sandbox.register("ada").await;
+    ada.get("/api/v1/me").await;
+    let upload = ada.request(Method::POST, "/api/v1/images").header("content-type", "image/jpeg");
+    problem(upload.body(ROCKET).send().await, 503, "dependency_unavailable").await;
+
+    std::fs::remove_file(&objects).unwrap();
+    eventually(async || {
+        let answer = sandbox.request(Method::GET, "/ready").send().await.unwrap();
+        (answer.status() == StatusCode::OK).then_some(())
+    })
+    .await;
+    ada.upload(ROCKET).await;
+}

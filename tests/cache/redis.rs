@@ -45,6 +45,7 @@ async fn processes_share_values_and_rates_within_a_prefix() {
     assert!(take(&one, "r", quota, 1).await.admitted);
     assert!(!take(&two, "r", quota, 1).await.admitted);
     assert!(take(&other, "r", quota, 1).await.admitted);
+    crate::forget(&settings).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

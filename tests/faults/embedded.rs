@@ -6,7 +6,7 @@ use futures_util::join;
 use reqwest::{Method, Response, StatusCode};
 
 use crate::{
-    client::ROCKET,
+    client::PICTURE,
     disk::Disk,
     process::Process,
     round::Trial,
@@ -70,8 +70,8 @@ pub async fn the_disk_is_full(trial: Trial) {
     client.enqueue_all(10..20, Duration::ZERO).await;
     disk.fill(pid);
     for number in 20..40 {
-        let upload = client.request(Method::POST, "/api/v1/images?filename=rocket.jpg");
-        let upload = upload.header("content-type", "image/jpeg").body(ROCKET).send().await;
+        let upload = client.request(Method::POST, "/api/v1/images?filename=cat.png");
+        let upload = upload.header("content-type", "image/png").body(PICTURE).send().await;
         let uploaded = unless_refused(upload.unwrap(), StatusCode::CREATED).await;
         assert_eq!(uploaded, None, "there was room");
         let order = client.order(number, &format!("job-{number}-")).send().await.unwrap();
@@ -85,7 +85,7 @@ pub async fn the_disk_is_full(trial: Trial) {
     let content = format!("/api/v1/images/{}/content", client.image(0));
     let content = client.request(Method::GET, &content).send().await.unwrap();
     assert_eq!(content.status(), StatusCode::OK, "what is there can be had");
-    assert_eq!(content.bytes().await.unwrap(), ROCKET);
+    assert_eq!(content.bytes().await.unwrap(), PICTURE);
 
     disk.clear(pid);
     client.enqueue_all(20..40, Duration::ZERO).await;

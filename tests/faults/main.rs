@@ -37,12 +37,12 @@ use std::process::ExitCode;
 
 use round::{Scenario, scenario};
 
-/// All of them, in the order in which they are run: those that leave the servers alone first.
-const SCENARIOS: &[Scenario] = &[
+/// Those that leave the servers alone are run beside each other: mostly they wait for a lease to run out.
+const TOGETHER: &[Scenario] = &[
     scenario!(embedded::killed_while_it_writes),
-    scenario!(embedded::a_second_server_is_refused),
     scenario!(embedded::the_disk_is_full),
     scenario!(worker_dies::again_and_again),
+    scenario!(embedded::a_second_server_is_refused),
     scenario!(api_dies::between_commit_and_publish, with a broker),
     scenario!(api_dies::between_accept_and_answer),
     scenario!(api_dies::at_any_time),
@@ -50,9 +50,13 @@ const SCENARIOS: &[Scenario] = &[
     scenario!(stopping::a_worker_under_load),
     scenario!(crowd::many_are_as_right_as_one),
     scenario!(network::cut_silent_and_slow),
+    scenario!(broker::absent_at_start, with a broker),
+];
+
+/// Those that end servers come after them, one after the other.
+const ALONE: &[Scenario] = &[
     scenario!(redis::killed_under_load),
     scenario!(database::restarted_under_load),
-    scenario!(broker::absent_at_start, with a broker),
     scenario!(broker::stopped_under_load, with a broker),
     scenario!(deployment::as_the_guide_says, with a broker),
     scenario!(deployment::an_impostor_is_told_nothing, with a broker),
@@ -60,5 +64,5 @@ const SCENARIOS: &[Scenario] = &[
 
 fn main() -> ExitCode {
     disk::keep_mounts_to_oneself();
-    round::main(SCENARIOS)
+    round::main([TOGETHER, ALONE])
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use futures_util::{FutureExt, future::LocalBoxFuture};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{dice::Dice, servers::Servers};
@@ -65,7 +65,8 @@ impl Trial {
 
 /// What is to be run.
 struct Plan {
-    scenarios: Vec<&'static Scenario>,
+    together: Vec<&'static Scenario>,
+    alone: Vec<&'static Scenario>,
     rounds: u64,
     long: bool,
     has_broker: bool,
@@ -73,7 +74,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn read(all: &'static [Scenario]) -> Self {
+    fn read(all: [&'static [Scenario]; 2]) -> Self {
         // Flags are for the test harness that this is not.
         let wanted: Vec<_> =
             std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -82,17 +83,23 @@ impl Plan {
             let named = wanted.iter().any(|part| scenario.name.contains(part.as_str()));
             (wanted.is_empty() || named) && (has_broker || !scenario.needs_broker)
         };
+        let [together, alone] = all.map(|all| all.iter().filter(is_wanted).collect());
         let number = |name: &str| {
             let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
             Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name}={text} is no number")))
         };
         Self {
-            scenarios: all.iter().filter(is_wanted).collect(),
+            together,
+            alone,
             rounds: number("FAULT_ROUNDS").unwrap_or(1),
             long: number("FAULT_LONG").is_some_and(|long| long > 0),
             has_broker,
             seed: number("FAULT_SEED"),
         }
+    }
+
+    fn count(&self) -> usize {
+        self.together.len() + self.alone.len()
     }
 
     /// The seed of a round: the one that was asked for, or any.
@@ -105,7 +112,7 @@ impl Plan {
 }
 
 /// Runs what the command line and the environment ask for.
-pub fn main(all: &'static [Scenario]) -> ExitCode {
+pub fn main(all: [&'static [Scenario]; 2]) -> ExitCode {
     let plan = Plan::read(all);
     // One thread: every process is its child, and dies with it (`process::dying_with_us`).
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -127,7 +134,7 @@ async fn rounds(plan: &Plan) -> ExitCode {
         let seed = plan.seed();
         say(format_args!(
             "\nrunning {} fault scenarios, round {number} of {}, FAULT_SEED={seed}\n",
-            plan.scenarios.len(),
+            plan.count(),
             plan.rounds
         ));
         let began = Instant::now();
@@ -137,7 +144,7 @@ async fn rounds(plan: &Plan) -> ExitCode {
         } else {
             format!("FAILED: {}", failed.join(", "))
         };
-        let passed = plan.scenarios.len() - failed.len();
+        let passed = plan.count() - failed.len();
         let took = began.elapsed().as_secs();
         let line = format!(
             "round {number}: FAULT_SEED={seed}, {passed} passed, {} failed, {took} s: {result}\n",
@@ -156,40 +163,48 @@ async fn rounds(plan: &Plan) -> ExitCode {
 /// Every scenario once, over servers of this round; the names of those that failed.
 async fn round(plan: &Plan, seed: u64) -> Vec<&'static str> {
     let (servers, managed) = (Arc::new(Servers::default()), Arc::new(Servers::managed()));
-    let mut failed = Vec::new();
-    for Scenario { name, run, .. } in &plan.scenarios {
-        say(format_args!("test {name} ... "));
-        let began = Instant::now();
+    let run = async |scenario: &&'static Scenario| {
         let trial = Trial {
             servers: servers.clone(),
             managed: managed.clone(),
-            dice: Dice::new(seed, name),
+            dice: Dice::new(seed, scenario.name),
             long: plan.long,
             has_broker: plan.has_broker,
         };
-        let run = tokio::time::timeout(PATIENCE, run(trial));
-        let passed = match AssertUnwindSafe(run).catch_unwind().await {
-            Ok(Ok(())) => true,
-            Ok(Err(_)) => {
-                say("\nit does not come to an end\n");
-                false
-            }
-            // The panic has said why.
-            Err(_) => false,
-        };
-        let result = if passed { "ok" } else { "FAILED" };
-        say(format_args!("{result} ({:.1} s)\n", began.elapsed().as_secs_f64()));
-        if !passed {
-            failed.push(*name);
-            say(format_args!(
-                "again with: FAULT_SEED={seed} FAULT_LONG={} cargo test --test faults -- {name}\n",
-                u8::from(plan.long)
-            ));
-        }
-    }
-    failed
+        try_out(scenario, trial, seed).await
+    };
+    let together = stream::iter(&plan.together).map(run).buffered(AT_ONCE);
+    let alone = stream::iter(&plan.alone).then(run);
+    together.chain(alone).filter_map(async |failed| failed).collect().await
 }
 
+/// Runs one scenario and says what became of it; its name if it failed.
+async fn try_out(scenario: &Scenario, trial: Trial, seed: u64) -> Option<&'static str> {
+    let Scenario { name, run, .. } = scenario;
+    let (began, long) = (Instant::now(), u8::from(trial.long));
+    let run = tokio::time::timeout(PATIENCE, run(trial));
+    let passed = match AssertUnwindSafe(run).catch_unwind().await {
+        Ok(Ok(())) => true,
+        Ok(Err(_)) => {
+            say(format_args!("{name} does not come to an end\n"));
+            false
+        }
+        // The panic has said why.
+        Err(_) => false,
+    };
+    let result = if passed { "ok" } else { "FAILED" };
+    say(format_args!("test {name} ... {result} ({:.1} s)\n", began.elapsed().as_secs_f64()));
+    if passed {
+        return None;
+    }
+    say(format_args!(
+        "again with: FAULT_SEED={seed} FAULT_LONG={long} cargo test --test faults -- {name}\n"
+    ));
+    Some(name)
+}
+
+/// Scenarios that are run beside each other.
+const AT_ONCE: usize = 3;
 /// More than the longest of them takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 

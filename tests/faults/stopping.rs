@@ -11,7 +11,7 @@ use futures_util::{StreamExt, join, stream};
 use reqwest::{Body, Method, RequestBuilder, StatusCode};
 
 use crate::{
-    client::{Client, ROCKET, spec},
+    client::{Client, PICTURE, spec},
     round::Trial,
     world::World,
 };
@@ -64,12 +64,12 @@ async fn ask(client: &Client, number: usize) -> Option<()> {
 
 fn question(client: &Client, number: usize) -> (RequestBuilder, StatusCode) {
     let upload = |body: Body| {
-        let request = client.request(Method::POST, "/api/v1/images?filename=rocket.jpg");
-        (request.header("content-type", "image/jpeg").body(body), StatusCode::CREATED)
+        let request = client.request(Method::POST, "/api/v1/images?filename=cat.png");
+        (request.header("content-type", "image/png").body(body), StatusCode::CREATED)
     };
     match number % 5 {
-        0 => upload(ROCKET.into()),
-        1 => upload(slowly(ROCKET)),
+        0 => upload(PICTURE.into()),
+        1 => upload(slowly(PICTURE)),
         2 => {
             let path = format!("/api/v1/images/{}/transform?sync=true", client.image(number));
             // Not one of those that jobs are about.

@@ -13,7 +13,7 @@ pub async fn again_and_again(trial: Trial) {
     let mut worker = world.worker().await;
     for _ in 0..trial.either(10, 3) {
         world.something_begins().await;
-        trial.dice.pause(0..200).await;
+        trial.dice.pause(0..100).await;
         worker.kill();
         worker = world.worker().await;
     }

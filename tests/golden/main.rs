@@ -20,7 +20,7 @@ use std::{
 
 use darkroom::{
     domain::{ids::ImageId, limits::Limits, transform::Spec},
-    imaging::{Control, Output, Overlays, transform},
+    imaging::{Control, Failure, Output, Overlays, transform},
 };
 use image::{AnimationDecoder, DynamicImage, RgbaImage, codecs::gif::GifDecoder};
 use rayon::prelude::*;
@@ -45,6 +45,14 @@ struct Case {
     delays: Option<Vec<u32>>,
     delta_e: Option<f64>,
     alike: Option<f64>,
+    /// How often an animation plays; 0 is for ever.
+    plays: Option<u32>,
+    /// The code that it is refused with, and what the answer speaks of.
+    refused: Option<String>,
+    says: Option<String>,
+    /// Where its files are.
+    #[serde(skip)]
+    folder: PathBuf,
 }
 
 /// From this score on two pictures can't be told apart, one laid over the other.
@@ -56,26 +64,41 @@ fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
+/// What is computed, and what other software writes.
+fn all_cases() -> Vec<Case> {
+    let folders = [here(), here().join("foreign")];
+    let cases = folders.into_iter().flat_map(|folder| {
+        let text = fs::read_to_string(folder.join("cases.json")).unwrap();
+        let cases: Vec<Case> = serde_json::from_str(&text).unwrap();
+        cases.into_iter().map(move |case| Case { folder: folder.clone(), ..case })
+    });
+    cases.collect()
+}
+
 fn cases(family: &str) -> Vec<Case> {
-    let text = fs::read_to_string(here().join("cases.json")).unwrap();
-    let all: Vec<Case> = serde_json::from_str(&text).unwrap();
-    let of: Vec<Case> = all.into_iter().filter(|case| case.family == family).collect();
+    let of: Vec<Case> = all_cases().into_iter().filter(|case| case.family == family).collect();
     assert!(!of.is_empty(), "no case of {family}");
     of
 }
 
-fn expected(name: &str) -> DynamicImage {
-    image::load_from_memory(&fs::read(here().join("expected").join(name)).unwrap()).unwrap()
-}
-
 impl Case {
+    fn source(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.join("sources").join(name)).unwrap()
+    }
+
+    /// The picture that one of its frames must be.
+    fn expected(&self, frame: usize) -> DynamicImage {
+        let file = self.folder.join("expected").join(&self.expected[frame]);
+        image::load_from_memory(&fs::read(file).unwrap()).unwrap()
+    }
+
     /// What the engine makes of it.
-    fn make(&self) -> Output {
+    fn make(&self) -> Result<Output, Failure> {
         let mut spec = self.spec.clone();
         let mut overlays = Overlays::new();
         if let Some(overlay) = &self.overlay {
             let id = ImageId::new();
-            let file = fs::read(here().join("sources").join(overlay)).unwrap();
+            let file = self.source(overlay);
             overlays.insert(id, file.into());
             spec["watermark"]["image_id"] = serde_json::json!(id);
         }
@@ -83,14 +106,23 @@ impl Case {
             spec["format"] = serde_json::json!("png");
         }
         let spec = Spec::parse(&spec).unwrap_or_else(|faults| panic!("{}: {faults:?}", self.name));
-        let source = fs::read(here().join("sources").join(&self.source)).unwrap();
+        let source = self.source(&self.source);
         transform(&source, &overlays, &spec, &Limits::default(), &Control::default())
-            .unwrap_or_else(|failure| panic!("{} {}: {failure:?}", self.family, self.name))
     }
 
     /// What is wrong with what the engine makes of it.
     fn problems(&self) -> Vec<String> {
-        let output = self.make();
+        let output = match (self.make(), &self.refused) {
+            (Ok(_), Some(_)) => return vec!["it was not refused".to_owned()],
+            (Ok(output), None) => output,
+            (Err(Failure::Refused(error)), Some(code)) => {
+                let says = self.says.as_deref().unwrap_or_default();
+                let is_named = error.code.as_str() == code && error.detail.contains(says);
+                let found = format!("{}: {}", error.code.as_str(), error.detail);
+                return if is_named { Vec::new() } else { vec![found] };
+            }
+            (Err(failure), _) => return vec![format!("{failure:?}")],
+        };
         let frames = frames(&output);
         let mut problems = Vec::new();
         if frames.len() != self.expected.len() {
@@ -102,8 +134,13 @@ impl Case {
                 problems.push(format!("delays {found:?}"));
             }
         }
-        for ((made, _), name) in frames.iter().zip(&self.expected) {
-            problems.extend(self.compare(made, &expected(name)));
+        if let Some(plays) = self.plays
+            && self::plays(&output) != plays
+        {
+            problems.push(format!("played {} times", self::plays(&output)));
+        }
+        for (index, (made, _)) in frames.iter().take(self.expected.len()).enumerate() {
+            problems.extend(self.compare(made, &self.expected(index)));
         }
         problems
     }
@@ -171,6 +208,21 @@ fn frames(output: &Output) -> Vec<(DynamicImage, u32)> {
     }
 }
 
+/// How often a result plays; 0 is for ever.
+fn plays(output: &Output) -> u32 {
+    if output.format.as_str() == "gif" {
+        let mut decoder = gif::DecodeOptions::new().read_info(output.bytes.as_slice()).unwrap();
+        while decoder.read_next_frame().unwrap().is_some() {}
+        return match decoder.repeat() {
+            gif::Repeat::Infinite => 0,
+            gif::Repeat::Finite(again) => u32::from(again) + 1,
+        };
+    }
+    // A chunk of a background colour, and how often.
+    let at = output.bytes.windows(4).position(|kind| kind == b"ANIM").unwrap();
+    u16::from_le_bytes([output.bytes[at + 12], output.bytes[at + 13]]).into()
+}
+
 /// Every case of a family; all that fail are named.
 fn check(family: &str) {
     let failures: BTreeMap<String, Vec<String>> = cases(family)
@@ -191,9 +243,7 @@ macro_rules! families {
         /// No case is left out because nobody asks for its family.
         #[test]
         fn every_family_is_checked() {
-            let text = fs::read_to_string(here().join("cases.json")).unwrap();
-            let all: Vec<Case> = serde_json::from_str(&text).unwrap();
-            assert!(all.iter().all(|case| [$($family),*].contains(&case.family.as_str())));
+            assert!(all_cases().iter().all(|case| [$($family),*].contains(&case.family.as_str())));
         }
     };
 }
@@ -213,4 +263,15 @@ families! {
     colours "colour"
     sixteen_bits "sixteen"
     animations "animation"
+    every_kind_of_png "png"
+    every_kind_of_gif "gif"
+    every_kind_of_jpeg "jpeg"
+    inks "inks"
+    every_kind_of_tiff "tiff"
+    every_kind_of_bmp_ico_tga_and_pnm "bitmap"
+    every_kind_of_jpeg_xl "jxl"
+    every_kind_of_avif "avif"
+    light_for_brighter_screens "light"
+    colours_of_a_spec_in_a_kept_profile "kept"
+    what_is_not_read_is_named "refused"
 }

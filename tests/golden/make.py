@@ -279,6 +279,84 @@ def vips_agrees(p, width, height, expected):
     assert found > 36, found
 
 
+def placements(s):
+    """Where things come to lie: padding around what is transparent, sizes that may not grow, parts, and marks."""
+    exact = "pixels are moved, none is computed"
+    p, disc = s["cat"], s["disc"]
+    h, w = p.shape[:2]
+
+    # Padding lies around the picture and not beneath it: what is transparent stays so.
+    inner = resized(disc, 70, whole(h * 70 / w))
+    for name, spec, colour, top in (("south", {"gravity": "south", "background": "#ff8800"}, (1, 136 / 255, 0, 1), 100 - inner.shape[0]),
+                                    ("veil", {"background": "#3366cc80"}, (0.2, 0.4, 0.8, 128 / 255), whole((100 - inner.shape[0]) * 0.5))):
+        canvas = np.tile(np.array(colour), (100, 70, 1))
+        canvas[top:top + inner.shape[0]] = inner
+        case("fit", f"contain-clear-{name}", "disc.png", {"resize": {"width": 70, "height": 100, "fit": "contain", **spec}}, canvas, 53, KERNEL)
+
+    # What may not become larger keeps its pixels.
+    kept = {"enlarge": False}
+    case("fit", "kept-cover", "cat.png", {"resize": {"width": 999, "height": 70, **kept}}, p[25:95], 99, exact)
+    case("fit", "kept-cover-east", "cat.png", {"resize": {"width": 60, "height": 999, "gravity": "east", **kept}}, p[:, 100:], 99, exact)
+    case("fit", "kept-inside", "cat.png", {"resize": {"width": 999, "height": 998, "fit": "inside", **kept}}, p, 99, exact)
+    case("fit", "kept-outside", "cat.png", {"resize": {"width": 80, "height": 998, "fit": "outside", **kept}}, p, 99, exact)
+    case("fit", "kept-fill", "cat.png", {"resize": {"width": 999, "height": 70, "fit": "fill", **kept}}, resized(p, w, 70), 55, KERNEL)
+    canvas = np.tile(np.array([0, 0, 128 / 255, 1]), (150, 200, 1))
+    canvas[:h, 200 - w:] = p
+    case("fit", "kept-contain", "cat.png",
+         {"resize": {"width": 200, "height": 150, "fit": "contain", "gravity": "northeast", "background": "navy", **kept}}, canvas, 99, exact)
+
+    # Parts: nine places, a point, what reaches out at a corner and around a middle, and fractions.
+    size = {"width": 51, "height": 40}
+    across, down = {"west": 0, "": 0.5, "east": 1}, {"north": 0, "": 0.5, "south": 1}
+    places = {v + u or "center": (x, y) for v, y in down.items() for u, x in across.items()}
+    for name, (x, y) in {**places, "point": (0.3, 0.8)}.items():
+        left = whole(min(max(x * w - 51 / 2, 0), w - 51))
+        top = whole(min(max(y * h - 40 / 2, 0), h - 40))
+        gravity = {"x": x, "y": y} if name == "point" else name
+        case("move", f"crop-{name}", "cat.png", {"crop": {**size, "gravity": gravity}}, p[top:top + 40, left:left + 51], 99, exact)
+    case("move", "crop-outside", "cat.png", {"crop": {**size, "x": -13, "y": 100}}, p[100:, :38], 99, exact)
+    case("move", "crop-middle", "cat.png", {"crop": {**size, "x": 90, "y": 33, "center": True}}, p[13:53, 65:116], 99, exact)
+    case("move", "crop-moved", "cat.png", {"crop": {**size, "x": 155, "y": 7, "center": True}}, p[:40, w - 51:], 99, exact)
+    case("move", "crop-fraction", "cat.png", {"crop": {"width": 0.25, "height": 0.5, "gravity": "southwest"}}, p[h // 2:, :w // 4], 99, exact)
+
+    # Marks, laid by Pillow: repeated from where the first one lies, half a mark's height apart; and turned.
+    p = s["cup"]
+    h, w = p.shape[:2]
+    beneath = eight(p)
+
+    def marked(name, spec, mark, x, y, repeated=False):
+        mark = eight(mark)
+        layer = Image.new("RGBA", beneath.size)
+        left, top = whole((w - mark.width) * x), whole((h - mark.height) * y)
+        left += -spec.get("x", 0) if x == 1 else spec.get("x", 0)
+        top += -spec.get("y", 0) if y == 1 else spec.get("y", 0)
+        gap = max(mark.height // 2, 4)
+        rows, columns = (range(-9, 10), range(-9, 10)) if repeated else ([0], [0])
+        for row in rows:
+            for column in columns:
+                layer.paste(mark, (left + column * (mark.width + gap), top + row * (mark.height + gap)))
+        if spec.get("opacity"):
+            layer.putalpha(layer.getchannel("A").point(lambda v: round(v * spec["opacity"])))
+        case("watermark", name, "cup.png", {"watermark": {**spec, "image_id": "OVERLAY"}}, Image.alpha_composite(beneath, layer), 50,
+             "Pillow mixes in whole levels; a mark that is a pixel off is far below", overlay="disc.png")
+
+    small = resized(disc, 32, 24)
+    marked("tiled", {"size": 32, "tile": True}, small, 0.5, 0.5, True)
+    marked("tiled-phase", {"size": 32, "tile": True, "gravity": "southeast", "x": 7, "y": -5, "opacity": 0.5}, small, 1, 1, True)
+    marked("tiled-turned", {"size": 32, "tile": True, "rotate": 90, "gravity": "northwest", "x": -9}, np.rot90(small, 3), 0, 0, True)
+    marked("turned", {"size": 60, "rotate": -90, "gravity": "northeast", "x": 6, "y": 4}, np.rot90(resized(disc, 60, 45), 1), 1, 0)
+    leaning = turned(resized(disc, 60, 45), 330, (0, 0, 0, 0))
+    marked("leaning", {"size": 60, "rotate": -30, "gravity": "southwest", "x": 5, "y": 3}, leaning, 0, 1)
+    marked("leaning-outside", {"size": 60, "rotate": -30, "gravity": "east", "x": -20}, leaning, 1, 0.5)
+
+    # Corners of a format that has no transparency.
+    clear = p.copy()
+    clear[..., 3] *= coverage(w, h, 25, 25)
+    for name, spec, colour in (("corners", {"background": "#ff8800"}, (1, 136 / 255, 0, 1)), ("corners-white", {}, (1, 1, 1, 1))):
+        flat = over(np.tile(np.array(colour), (h, w, 1)), clear)
+        case("output", name, "cup.png", {"round": 25, "format": "jpeg", "quality": 100, **spec}, flat, 38, "JPEG at its best")
+
+
 def main():
     for folder in (SOURCES, EXPECTED):
         shutil.rmtree(folder, ignore_errors=True)
@@ -321,6 +399,8 @@ def main():
     case("fit", "dpr", "cat.png", {"resize": {"width": 40, "dpr": 2}}, resized(p, 80, 60), 55, KERNEL)
     case("fit", "fraction", "cat.png", {"resize": {"width": 0.5}}, resized(p, 80, 60), 55, KERNEL)
     case("fit", "enlarge", "cat.png", {"resize": {"width": 999, "enlarge": False}}, p, 99, "nothing is done")
+
+    placements(s)
 
     exact = "pixels are moved, none is computed"
     for name in ("cat", "disc"):
@@ -510,4 +590,5 @@ def profile(primaries, transfer):
     return header[:128].ljust(128, b"\0") + body
 
 
-main()
+if __name__ == "__main__":
+    main()

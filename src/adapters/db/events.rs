@@ -7,7 +7,7 @@ use super::{
     Mode, Transaction,
     error::Stop,
     jobs::JobRow,
-    tx::{Tx, binds},
+    tx::{Bind, Tx, binds},
 };
 use crate::domain::{
     error::Error,
@@ -15,12 +15,13 @@ use crate::domain::{
     job::{Event, Job},
 };
 
+/// The version of a job that was just accepted.
+pub(super) const FIRST: i32 = 1;
+
 /// Writes down the state that `job` has just reached.
 pub(super) async fn record(tx: &mut Tx, job: &JobRow) -> Result<(), Stop> {
-    tx.execute(
-        "INSERT INTO job_events (id, job_id, user_id, version, status, attempts, error_code,
-             error_detail, started_at, finished_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    insert(
+        tx,
         binds![
             EventId::new(),
             job.id,
@@ -33,6 +34,37 @@ pub(super) async fn record(tx: &mut Tx, job: &JobRow) -> Result<(), Stop> {
             job.started_at,
             job.finished_at
         ],
+    )
+    .await
+}
+
+/// Writes down how `job` begins.
+pub(super) async fn begin(tx: &mut Tx, job: &Job) -> Result<(), Stop> {
+    let nothing: Option<String> = None;
+    insert(
+        tx,
+        binds![
+            EventId::new(),
+            job.id,
+            job.user_id,
+            FIRST,
+            job.status.as_str(),
+            job.attempts,
+            nothing.clone(),
+            nothing,
+            job.started_at,
+            job.finished_at
+        ],
+    )
+    .await
+}
+
+async fn insert(tx: &mut Tx, values: [Bind; 10]) -> Result<(), Stop> {
+    tx.execute(
+        "INSERT INTO job_events (id, job_id, user_id, version, status, attempts, error_code,
+             error_detail, started_at, finished_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        values,
     )
     .await?;
     Ok(())

@@ -172,32 +172,28 @@ async fn unfinished(tx: &mut Tx, variant_id: VariantId) -> Result<Option<Job>, S
 
 /// Inserts a job in the first state that its watchers see.
 async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Stop> {
-    let row: JobRow = tx
-        .fetch_one(
-            concat!(
-                "INSERT INTO jobs (id, user_id, kind, status, attempts, max_attempts, image_id,
-                     variant_id, spec, run_at, created_at, started_at, finished_at, version)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, 1)
-                 RETURNING ",
-                columns!()
-            ),
-            binds![
-                job.id,
-                job.user_id,
-                kind_name(job.kind),
-                job.status.as_str(),
-                job.attempts,
-                job.max_attempts,
-                job.image_id,
-                job.variant_id,
-                &job.spec,
-                job.created_at,
-                job.started_at,
-                job.finished_at
-            ],
-        )
-        .await?;
-    events::record(tx, &row).await
+    tx.execute(
+        "INSERT INTO jobs (id, user_id, kind, status, attempts, max_attempts, image_id,
+             variant_id, spec, run_at, created_at, started_at, finished_at, version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13)",
+        binds![
+            job.id,
+            job.user_id,
+            kind_name(job.kind),
+            job.status.as_str(),
+            job.attempts,
+            job.max_attempts,
+            job.image_id,
+            job.variant_id,
+            &job.spec,
+            job.created_at,
+            job.started_at,
+            job.finished_at,
+            events::FIRST
+        ],
+    )
+    .await?;
+    events::begin(tx, job).await
 }
 
 /// A job of an account.

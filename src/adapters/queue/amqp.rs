@@ -9,7 +9,10 @@
 //! Nothing is repaired: after any error the connection is dropped, and whoever needs it next makes a new one and declares
 //! everything again. (lapin's own recovery does not come back from every restart of a broker.)
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::join_all};
@@ -198,6 +201,8 @@ struct Link {
 pub struct Publisher {
     broker: Broker,
     state: Mutex<State>,
+    /// How it went last. Read by those who can't wait.
+    known: std::sync::Mutex<Result<()>>,
 }
 
 /// The connection, or what is known of the last attempt to make one.
@@ -216,7 +221,8 @@ struct Failure {
 
 impl Publisher {
     pub(super) fn new(broker: Broker) -> Self {
-        Self { broker, state: Mutex::default() }
+        let known = std::sync::Mutex::new(Err(unavailable("not reached yet")));
+        Self { broker, state: Mutex::default(), known }
     }
 
     pub(super) async fn publish(
@@ -285,6 +291,13 @@ impl Publisher {
     }
 
     async fn channel(&self, state: &mut State) -> Result<Channel> {
+        let channel = self.connected(state).await;
+        let known = channel.as_ref().map(drop).map_err(Clone::clone);
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        channel
+    }
+
+    async fn connected(&self, state: &mut State) -> Result<Channel> {
         if let Some(link) = &state.link
             && link.channel.status().connected()
             && link.connection.status().connected()
@@ -319,9 +332,15 @@ impl Publisher {
         }
     }
 
-    pub(super) async fn check(&self) -> Result<()> {
+    /// Makes sure that there is a connection.
+    pub(super) async fn connect(&self) -> Result<()> {
         let mut state = self.state.lock().await;
         self.channel(&mut state).await.map(drop)
+    }
+
+    /// Whether there was one when it was looked last, without waiting for it.
+    pub(super) fn check(&self) -> Result<()> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn close(&self) {

@@ -40,7 +40,7 @@ impl Resource for Publisher {
     }
 }
 
-/// How many jobs there is room for; `None` when that is for the database to say, because others hand over to the same
+/// How many jobs there is room for, once the queue is reached; `None` when that is for the database to say, because others hand over to the same
 /// broker.
 pub struct QueueRoom;
 
@@ -51,7 +51,7 @@ impl Query<Publisher> for QueueRoom {
     async fn run(self, publisher: &Publisher) -> Result<Option<i64>> {
         match publisher {
             // Nothing is leased for a broker that can't be reached.
-            Publisher::Amqp(publisher) => publisher.check().await.map(|()| None),
+            Publisher::Amqp(publisher) => publisher.connect().await.map(|()| None),
             Publisher::Local(queue) => Ok(Some(queue.room())),
         }
     }
@@ -78,7 +78,7 @@ impl Query<Publisher> for Publish {
     }
 }
 
-/// Whether the queue can be reached.
+/// Whether the queue could be reached when it was needed last, which is a second ago: answered at once.
 pub struct CheckQueue;
 
 impl Query<Publisher> for CheckQueue {
@@ -87,7 +87,7 @@ impl Query<Publisher> for CheckQueue {
 
     async fn run(self, publisher: &Publisher) -> Result<()> {
         match publisher {
-            Publisher::Amqp(publisher) => publisher.check().await,
+            Publisher::Amqp(publisher) => publisher.check(),
             Publisher::Local(_) => Ok(()),
         }
     }

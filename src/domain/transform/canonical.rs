@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Auto, Border, Crop, Extent, Filter, Fit, Font, FormatChoice, Gravity, Keep, Length, Mark,
-    Operation, Profile, Quality, Resize, Round, Spec, Trim, Watermark,
+    Operation, Place, Profile, Quality, Resize, Round, Spec, Trim, Watermark,
 };
 use crate::domain::color::Color;
 
@@ -89,10 +89,8 @@ impl Spec {
     fn resize(&self, resize: &Resize) -> Value {
         let mut fields = Map::new();
         for (name, side) in [("width", resize.width), ("height", resize.height)] {
-            match side {
-                Some(Length::Pixels(pixels)) => put(&mut fields, name, pixels),
-                Some(Length::Fraction(fraction)) => put(&mut fields, name, number(fraction)),
-                None => {}
+            if let Some(side) = side {
+                put_length(&mut fields, name, side);
             }
         }
         if let Some(aspect) = resize.aspect {
@@ -127,18 +125,20 @@ fn same_step(first: &Operation, second: &Operation) -> bool {
 }
 
 fn write_crop(crop: &Crop) -> Value {
-    match *crop {
-        Crop::At { x, y, width, height } => {
-            json!({"x": x, "y": y, "width": width, "height": height})
+    let mut fields = Map::new();
+    put_length(&mut fields, "width", crop.width);
+    put_length(&mut fields, "height", crop.height);
+    match crop.place {
+        Place::Corner { x, y } | Place::Middle { x, y } => {
+            put(&mut fields, "x", x);
+            put(&mut fields, "y", y);
         }
-        Crop::Around { width, height, gravity } => {
-            let mut fields = Map::new();
-            put(&mut fields, "width", width);
-            put(&mut fields, "height", height);
-            put_gravity(&mut fields, gravity);
-            Value::Object(fields)
-        }
+        Place::Around(gravity) => put_gravity(&mut fields, gravity),
     }
+    if matches!(crop.place, Place::Middle { .. }) {
+        put(&mut fields, "center", true);
+    }
+    Value::Object(fields)
 }
 
 fn write_trim(trim: Trim) -> Value {
@@ -192,6 +192,13 @@ fn name_of<T: PartialEq>(names: &[(&'static str, T)], value: T) -> Option<&'stat
 
 fn put(fields: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
     fields.insert(name.to_owned(), value.into());
+}
+
+fn put_length(fields: &mut Map<String, Value>, name: &str, length: Length) {
+    match length {
+        Length::Pixels(pixels) => put(fields, name, pixels),
+        Length::Fraction(fraction) => put(fields, name, number(fraction)),
+    }
 }
 
 /// The colour of letters and frames.

@@ -1,6 +1,6 @@
 //! Where the point that matters lies while a picture is being changed, when its owner has named it.
 
-use super::{Crop, Gravity, Operation, Point, Spec, parse::rounded};
+use super::{Crop, Gravity, Operation, Place, Point, Spec, parse::rounded};
 use crate::domain::image::Focus;
 
 impl Spec {
@@ -10,7 +10,7 @@ impl Spec {
         let mut point = Point { x: rounded(x), y: rounded(y) };
         for operation in &mut self.operations {
             if let Operation::Resize(super::Resize { gravity, .. })
-            | Operation::Crop(Crop::Around { gravity, .. }) = operation
+            | Operation::Crop(Crop { place: Place::Around(gravity), .. }) = operation
                 && *gravity == Gravity::Smart
             {
                 *gravity = Gravity::Point(point);

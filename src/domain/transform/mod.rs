@@ -14,8 +14,8 @@ mod schema;
 mod url;
 
 pub use operation::{
-    Border, Crop, Extent, Filter, Fit, Font, Gravity, Length, Mark, Operation, Point, Resize,
-    Round, Trim, Watermark,
+    Border, Crop, Extent, Filter, Fit, Font, Gravity, Length, Mark, Operation, Place, Point,
+    Resize, Round, Trim, Watermark,
 };
 pub use output::{Auto, FormatChoice, Keep, Profile, Quality};
 pub use url::url_reference_markdown;
@@ -70,6 +70,8 @@ pub struct Source {
     pub format: Format,
     /// Whether any pixel may be transparent.
     pub has_alpha: bool,
+    /// Whether it has more than one frame.
+    pub is_animated: bool,
     /// The point that matters, where the picture's owner has named one.
     pub focus: Option<Focus>,
 }
@@ -127,9 +129,7 @@ impl Spec {
             spec.follow(focus);
         }
         spec.normalise();
-        if output == Format::Jpeg && !self.may_have_alpha(source) && !self.turns_freely() {
-            spec.background = Color::WHITE;
-        }
+        spec.drop_unseen(output, source);
         if output == source.format.default_output() {
             spec.format = None;
         }
@@ -139,7 +139,10 @@ impl Spec {
     fn choose(&self, source: Source, accept: Option<&str>) -> Format {
         let wanted =
             |format: &Format| accept.is_some_and(|accept| names(accept, format.mime_type()));
-        if let Some(format) = [Format::Avif, Format::Webp].into_iter().find(wanted) {
+        if source.is_animated {
+            // What moves goes on moving: an AVIF is written with its first frame alone.
+            if wanted(&Format::Webp) { Format::Webp } else { Format::Gif }
+        } else if let Some(format) = [Format::Avif, Format::Webp].into_iter().find(wanted) {
             format
         } else if self.may_have_alpha(source) {
             Format::Png

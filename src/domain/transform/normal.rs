@@ -1,19 +1,16 @@
 //! The normal form: what has no effect is gone, what can be said in two ways is said in one.
 
 use super::{
-    Fit, FormatChoice, Gravity, Keep, Length, Operation, Quality, Resize, Spec, default_quality,
+    Crop, Fit, FormatChoice, Gravity, Keep, Length, Operation, Place, Profile, Quality, Resize,
+    Source, Spec, default_quality, parse::rounded,
 };
 use crate::domain::{color::Color, format::Format};
 
 impl Spec {
     /// Brings the spec into normal form, as far as it goes without the picture.
     pub(super) fn normalise(&mut self) {
-        for operation in &mut self.operations {
-            if let Operation::Resize(resize) = operation {
-                resize.normalise();
-            }
-        }
-        self.operations = straighten(&self.operations);
+        let operations: Vec<_> = self.operations.iter().filter_map(normal).collect();
+        self.operations = straighten(&operations);
         // The copyright fields are a part of EXIF.
         self.keep.copyright &= !self.keep.exif;
         if let Some(FormatChoice::Fixed(format)) = self.format {
@@ -29,25 +26,67 @@ impl Spec {
         if self.lossless || self.quality == default || default.is_none() {
             self.quality = None;
         }
-        if !format.holds_metadata() {
-            self.keep = Keep::NOTHING;
-        }
+        self.keep = self.keep.and(Keep::held_by(format));
         if format.has_alpha() && !self.turns_freely() {
             self.background = Color::WHITE;
         }
     }
+
+    /// Drops what nobody sees in a picture of `source` that becomes an `output`. Only of a spec that is complete: what follows
+    /// a preset in a URL may see it yet.
+    pub(super) fn drop_unseen(&mut self, output: Format, source: Source) {
+        if output == Format::Jpeg && !self.turns_freely() {
+            let is_seen = self.may_have_alpha(source);
+            self.background = if is_seen { self.background.over_white() } else { Color::WHITE };
+        }
+        // What a profile decides is how a picture is resized, and how hard these encoders work.
+        let is_weighed = matches!(output, Format::Png | Format::Webp | Format::Avif)
+            || self.operations.iter().any(|operation| matches!(operation, Operation::Resize(_)));
+        if !is_weighed {
+            self.profile = Profile::Best;
+        }
+    }
 }
 
+/// One operation in normal form; `None` if it changes nothing, whatever the picture.
+fn normal(operation: &Operation) -> Option<Operation> {
+    match operation {
+        Operation::Trim(trim) if trim.is_idle() => None,
+        Operation::Resize(resize) => resize.normal().map(Operation::Resize),
+        Operation::Crop(crop) => Some(Operation::Crop(crop.normal())),
+        Operation::Filter(filter) if filter.is_idle() => None,
+        Operation::Watermark(watermark) if watermark.is_idle() => None,
+        other => Some(other.clone()),
+    }
+}
+
+/// Sides with the `dpr` in them: what is a part of the picture's own may then be more than all of it.
+type Sides = [Option<Length>; 2];
+
 impl Resize {
-    fn normalise(&mut self) {
-        let (width, height) = (self.width, self.height);
-        if let (None | Some(Length::Pixels(_)), None | Some(Length::Pixels(_))) = (width, height) {
-            let [width, height] = self.pixels();
-            (self.width, self.height) = (width.map(Length::Pixels), height.map(Length::Pixels));
+    fn normal(mut self) -> Option<Self> {
+        let mut sides = self.sides();
+        let in_pixels = |side: &Length| matches!(side, Length::Pixels(_));
+        if sides.iter().flatten().all(in_pixels) {
+            [self.width, self.height] = self.pixels().map(|side| side.map(Length::Pixels));
             (self.aspect, self.dpr) = (None, 1.0);
+            sides = [self.width, self.height];
         }
         if !self.has_box() {
             self.fit = Fit::Cover;
+        }
+        let fits_within = matches!(self.fit, Fit::Fill | Fit::Inside | Fit::Cover);
+        let in_parts = self.aspect.is_none() && !sides.iter().flatten().any(in_pixels);
+        if !self.enlarge && fits_within && in_parts {
+            // No side becomes longer than it was: one that is said to be is as good as one that is to stay.
+            sides = sides.map(|side| side.map(at_most_whole));
+        }
+        self.enlarge |= self.never_enlarges(sides);
+        if self.keeps_size(sides) {
+            return None;
+        }
+        if let Some((sides, dpr)) = written(sides) {
+            ([self.width, self.height], self.dpr) = (sides, dpr);
         }
         // Where nothing is cut off there is nothing to look for.
         let smart_padding = self.pads() && self.gravity == Gravity::Smart;
@@ -56,6 +95,44 @@ impl Resize {
         }
         if !self.pads() {
             self.background = Color::WHITE;
+        }
+        Some(self)
+    }
+
+    /// Both sides with the `dpr` in them.
+    fn sides(&self) -> Sides {
+        [self.width, self.height].map(|side| {
+            side.map(|side| match side {
+                Length::Pixels(pixels) => Length::Pixels(to_pixels(f64::from(pixels) * self.dpr)),
+                Length::Fraction(fraction) => {
+                    Length::Fraction(rounded(fraction * self.dpr).max(1e-6))
+                }
+            })
+        })
+    }
+
+    /// Whether no picture could become larger, even if it may.
+    fn never_enlarges(&self, sides: Sides) -> bool {
+        let mut given = sides.into_iter().flatten();
+        match self.fit {
+            // The side that fits less decides.
+            Fit::Inside | Fit::Contain => given.any(Length::never_enlarges),
+            Fit::Cover | Fit::Outside | Fit::Fill => {
+                self.aspect.is_none() && given.all(Length::never_enlarges)
+            }
+        }
+    }
+
+    /// Whether every picture keeps the size that it has.
+    fn keeps_size(&self, sides: Sides) -> bool {
+        let is_whole = |side: Length| side == Length::Fraction(1.0);
+        let is_more = |side: Length| matches!(side, Length::Fraction(part) if part >= 1.0);
+        let may_grow = self.enlarge && !self.never_enlarges(sides);
+        let mut given = sides.into_iter().flatten();
+        match self.fit {
+            Fit::Outside => !may_grow && given.any(is_more),
+            _ if !self.has_box() => given.all(is_more) && !may_grow,
+            _ => self.aspect.is_none() && given.all(is_whole),
         }
     }
 
@@ -75,13 +152,79 @@ impl Resize {
     }
 }
 
+fn at_most_whole(side: Length) -> Length {
+    match side {
+        Length::Fraction(part) => Length::Fraction(part.min(1.0)),
+        pixels @ Length::Pixels(_) => pixels,
+    }
+}
+
+/// How sides are written: parts of the picture's own as they are, and where one is not less than all of it, as parts of the
+/// least of a few `dpr`s. Pixels beside such a one are not always a multiple of a `dpr`: these stay as they were given.
+fn written(sides: Sides) -> Option<(Sides, f64)> {
+    let part = |side: &Length| match side {
+        Length::Fraction(part) => Some(*part),
+        Length::Pixels(_) => None,
+    };
+    let largest = sides.iter().flatten().filter_map(part).fold(0.0, f64::max);
+    if largest < 1.0 {
+        return Some((sides, 1.0));
+    }
+    if sides.iter().flatten().any(|side| part(side).is_none()) {
+        return None;
+    }
+    let dpr = [2.0, 5.0, 10.0].into_iter().find(|dpr| *dpr > largest)?;
+    let of = |side: Length| part(&side).map_or(side, |part| Length::part(part / dpr));
+    Some((sides.map(|side| side.map(of)), dpr))
+}
+
+impl Crop {
+    fn normal(mut self) -> Self {
+        match &mut self.place {
+            Place::Corner { x, y } => {
+                begin_inside(x, &mut self.width);
+                begin_inside(y, &mut self.height);
+            }
+            Place::Middle { x, y } => {
+                let at_edges = [move_inside(x, self.width), move_inside(y, self.height)];
+                if at_edges == [true; 2] {
+                    self.place = Place::Corner { x: 0, y: 0 };
+                }
+            }
+            Place::Around(_) => {}
+        }
+        self
+    }
+}
+
+/// Cuts off what lies before the picture begins; a part that lies there altogether is left to be refused.
+fn begin_inside(at: &mut i32, length: &mut Length) {
+    if let Length::Pixels(pixels) = length
+        && *at < 0
+        && let Some(rest @ 1..) = pixels.checked_sub(at.unsigned_abs())
+    {
+        (*at, *pixels) = (0, rest);
+    }
+}
+
+/// Moves the middle of a part to where it begins with the picture, if it would begin before; whether it begins there now.
+fn move_inside(at: &mut i32, length: Length) -> bool {
+    let Length::Pixels(pixels) = length else { return false };
+    let half = i32::try_from(pixels / 2).unwrap_or(i32::MAX);
+    let rest = i32::try_from(pixels.div_ceil(2)).unwrap_or(i32::MAX);
+    if *at <= half && at.saturating_add(rest) > 0 {
+        *at = half;
+    }
+    *at == half
+}
+
 /// A length as whole pixels, at least one.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates, which is what is wanted.
 fn to_pixels(length: f64) -> u32 {
     (length.round() as u32).max(1)
 }
 
-/// Drops what changes nothing, and says every run of right angles, flips and mirrors in the one shortest way.
+/// Says every run of right angles, flips and mirrors in the one shortest way.
 fn straighten(operations: &[Operation]) -> Vec<Operation> {
     let mut result = Vec::with_capacity(operations.len());
     let mut turn = Turn::default();
@@ -90,8 +233,6 @@ fn straighten(operations: &[Operation]) -> Vec<Operation> {
             Operation::Rotate(degrees) if degrees % 90 == 0 => turn.rotate(*degrees),
             Operation::Flip => turn.flip(),
             Operation::Mirror => turn.mirror(),
-            Operation::Filter(filter) if filter.is_idle() => {}
-            Operation::Watermark(watermark) if watermark.is_idle() => {}
             other => {
                 result.extend(std::mem::take(&mut turn).operations());
                 result.push(other.clone());

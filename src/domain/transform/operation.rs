@@ -104,8 +104,23 @@ impl Resize {
 pub enum Length {
     /// Pixels, 1 to 8000.
     Pixels(u32),
-    /// This much of the picture's own side; between 0 and 1.
+    /// This much of the picture's own side; above 0, below 1.
     Fraction(f64),
+}
+
+impl Length {
+    /// This much of the side, to seven decimals: one more than a part has that a `dpr` of 2, 5 or 10 was taken out of.
+    pub(super) fn part(part: f64) -> Self {
+        Self::Fraction((part * 1e7).round().clamp(1.0, 9_999_999.0) / 1e7)
+    }
+
+    /// Whether no picture has a side that is shorter.
+    pub(super) fn never_enlarges(self) -> bool {
+        match self {
+            Length::Pixels(pixels) => pixels == 1,
+            Length::Fraction(fraction) => fraction <= 1.0,
+        }
+    }
 }
 
 /// What happens when the box and the picture have different ratios.
@@ -174,29 +189,36 @@ impl Gravity {
     ];
 }
 
-/// A part of the picture as it is then.
+/// A rectangle of the picture as it is then.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Crop {
-    /// A rectangle at a place.
-    At {
-        /// Pixels from the left.
-        x: u32,
-        /// Pixels from the top.
-        y: u32,
-        /// Pixels across.
-        width: u32,
-        /// Pixels down.
-        height: u32,
+pub struct Crop {
+    /// How much across.
+    pub width: Length,
+    /// How much down.
+    pub height: Length,
+    /// Which part.
+    pub place: Place,
+}
+
+/// Where a rectangle lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    /// It begins so many pixels from the left and from the top; what lies outside of the picture is cut off.
+    Corner {
+        /// To the right; negative is outside.
+        x: i32,
+        /// Downwards.
+        y: i32,
     },
-    /// A rectangle around the point that matters.
-    Around {
-        /// Pixels across.
-        width: u32,
-        /// Pixels down.
-        height: u32,
-        /// The point.
-        gravity: Gravity,
+    /// Its middle lies there, as far as it can without reaching out of the picture.
+    Middle {
+        /// To the right.
+        x: i32,
+        /// Downwards.
+        y: i32,
     },
+    /// Around the point that matters, in the same way.
+    Around(Gravity),
 }
 
 /// Other colours, or another sharpness.
@@ -302,6 +324,11 @@ pub struct Trim {
 impl Trim {
     /// What a border may differ by when nothing is said: enough for JPEG's noise.
     pub const DEFAULT: Self = Self { threshold: 10 };
+
+    /// Whether no pixel can differ by more.
+    pub(super) const fn is_idle(self) -> bool {
+        self.threshold == u8::MAX
+    }
 }
 
 /// How round the corners are.

@@ -82,6 +82,27 @@ impl Keep {
     /// What `strip: false` keeps.
     pub const UNSTRIPPED: Self = Self { exif: true, icc: true, ..Self::NOTHING };
 
+    /// What files of `format` are written with.
+    pub(super) const fn held_by(format: Format) -> Self {
+        let all = Self { exif: true, icc: true, iptc: true, xmp: true, copyright: true };
+        match format {
+            Format::Jpeg | Format::Tiff => all,
+            Format::Png | Format::Webp | Format::Avif => Self { iptc: false, ..all },
+            _ => Self::NOTHING,
+        }
+    }
+
+    /// What both keep.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            exif: self.exif && other.exif,
+            icc: self.icc && other.icc,
+            iptc: self.iptc && other.iptc,
+            xmp: self.xmp && other.xmp,
+            copyright: self.copyright && other.copyright,
+        }
+    }
+
     /// Every kind with its name in a spec, sorted.
     pub(super) const fn fields(&mut self) -> [(&'static str, &mut bool); 5] {
         [

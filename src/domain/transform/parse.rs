@@ -15,8 +15,8 @@ use crate::domain::error::Fault;
 
 /// The longest side that may be asked for.
 pub(super) const MAX_SIDE: u32 = 8000;
-/// The farthest place that a crop may begin at.
-pub(super) const MAX_OFFSET: u32 = 1_000_000;
+/// The farthest place that a crop may begin at, to either side.
+pub(super) const MAX_OFFSET: i32 = 1_000_000;
 /// The widest border.
 pub(super) const MAX_BORDER: u32 = 1000;
 /// The farthest that a watermark may be moved.
@@ -56,7 +56,7 @@ pub(super) const OUTPUT: &[&str] = &[
 pub(super) const TRIM: &[&str] = &["threshold"];
 pub(super) const RESIZE: &[&str] =
     &["width", "height", "aspect", "fit", "gravity", "background", "enlarge", "dpr"];
-pub(super) const CROP: &[&str] = &["x", "y", "width", "height", "gravity"];
+pub(super) const CROP: &[&str] = &["x", "y", "width", "height", "center", "gravity"];
 pub(super) const POINT: &[&str] = &["x", "y"];
 pub(super) const FILTERS: &[&str] = &[
     "grayscale",
@@ -96,6 +96,16 @@ impl Spec {
     /// # Errors
     /// All that is wrong with it.
     pub fn parse_with(value: &Value, profile: Profile) -> Result<Self, Vec<Fault>> {
+        let mut spec = Self::read(value, profile)?;
+        spec.normalise();
+        Ok(spec)
+    }
+
+    /// The spec as it is written, before it is brought into normal form.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn read(value: &Value, profile: Profile) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut spec = Self::default();
         if let Some(mut fields) = Object::open(value, String::new(), &mut faults) {
@@ -103,12 +113,7 @@ impl Spec {
             spec.read_output(&mut fields, profile);
             spec.read_operations(&mut fields);
         }
-        if faults.is_empty() {
-            spec.normalise();
-            Ok(spec)
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(spec) } else { Err(faults) }
     }
 
     fn read_operations(&mut self, fields: &mut Object<'_, '_>) {

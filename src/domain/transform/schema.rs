@@ -73,7 +73,7 @@ pub(super) struct SpecFields {
     #[schema(inline, max_items = 64)]
     operations: Option<Vec<OperationFields>>,
     /// The format of the result; the source's where it can be written, else PNG. `auto` is AVIF, then WebP, where `Accept`
-    /// names it, else PNG for pictures with transparency, else JPEG.
+    /// names it, else PNG for pictures with transparency, else JPEG; of an animation WebP where `Accept` names it, else GIF.
     #[schema(inline)]
     format: Option<FormatName>,
     /// JPEG and WebP: 80 by default, AVIF: 60. `auto` is the lowest that still looks the same; `auto:best`, `auto:good`
@@ -179,18 +179,21 @@ pub(super) struct ResizeFields {
 #[schema(example = json!({"width": 300, "height": 200, "gravity": "north"}))]
 #[allow(dead_code)]
 pub(super) struct CropFields {
-    /// Pixels from the left.
-    #[schema(minimum = 0, maximum = 1_000_000, example = 40)]
-    x: Option<u32>,
+    /// Pixels from the left, where the rectangle begins; negative is outside.
+    #[schema(minimum = -1_000_000, maximum = 1_000_000, example = 40)]
+    x: Option<i32>,
     /// Pixels from the top.
-    #[schema(minimum = 0, maximum = 1_000_000, example = 40)]
-    y: Option<u32>,
-    /// Pixels across.
-    #[schema(minimum = 1, maximum = 8000, example = 300)]
-    width: u32,
-    /// Pixels down.
-    #[schema(minimum = 1, maximum = 8000, example = 300)]
-    height: u32,
+    #[schema(minimum = -1_000_000, maximum = 1_000_000, example = 40)]
+    y: Option<i32>,
+    /// Pixels across, 1 to 8000; or a fraction of the picture's width, above 0 and below 1.
+    #[schema(exclusive_minimum = 0, maximum = 8000, example = 300)]
+    width: f64,
+    /// Pixels down, 1 to 8000; or a fraction of the picture's height, above 0 and below 1.
+    #[schema(exclusive_minimum = 0, maximum = 8000, example = 0.5)]
+    height: f64,
+    /// Whether `x` and `y` are the middle of the rectangle, which is then moved inside where it would reach out of the picture.
+    #[schema(example = true)]
+    center: Option<bool>,
     /// What the rectangle keeps, when it has no place; `center` by default.
     #[schema(inline)]
     gravity: Option<GravityValue>,

@@ -6,6 +6,7 @@ mod faults;
 mod meaning;
 mod properties;
 mod resolution;
+mod wording;
 
 use serde_json::Value;
 
@@ -28,5 +29,6 @@ fn fault(value: Value) -> (String, String) {
     (pointer, detail)
 }
 
-const OPAQUE_JPEG: Source = Source { format: Format::Jpeg, has_alpha: false, focus: None };
-const CLEAR_PNG: Source = Source { format: Format::Png, has_alpha: true, focus: None };
+const OPAQUE_JPEG: Source =
+    Source { format: Format::Jpeg, has_alpha: false, is_animated: false, focus: None };
+const CLEAR_PNG: Source = Source { format: Format::Png, has_alpha: true, ..OPAQUE_JPEG };

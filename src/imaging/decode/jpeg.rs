@@ -78,17 +78,9 @@ fn from_inks(mut pixels: Vec<u8>, adobe: Option<u8>, icc: Option<&[u8]>) -> Vec<
 
 /// Luma and chroma, inverted, as the three coloured inks by JFIF's matrix; the black is as it is.
 fn ycck_to_inks(pixel: &mut [u8; 4]) {
-    let [luma, blue, red, black] = *pixel;
-    let luma = f32::from(255 - luma);
-    let (blue, red) = (f32::from(255 - blue) - 128.0, f32::from(255 - red) - 128.0);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
-    let ink = |value: f32| value.round() as u8;
-    *pixel = [
-        ink(luma + 1.402 * red),
-        ink(luma - 0.344_136 * blue - 0.714_136 * red),
-        ink(luma + 1.772 * blue),
-        black,
-    ];
+    let [color @ .., black] = *pixel;
+    let [cyan, magenta, yellow] = color::from_ycbcr(color.map(|inverted| 255 - inverted));
+    *pixel = [cyan, magenta, yellow, black];
 }
 
 /// Where the end marker stands that follows the last scan, and how many scans there are.

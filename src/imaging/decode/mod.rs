@@ -7,6 +7,7 @@ mod jpeg;
 mod jxl;
 mod other;
 mod png;
+mod tiff;
 mod webp;
 
 pub(super) use self::other::foreign;
@@ -57,6 +58,7 @@ pub(super) fn decode(
         Format::Webp => webp::decode(input, wanted, limits, control)?,
         Format::Avif => avif::decode(input, wanted, limits)?,
         Format::Jxl => jxl::decode(input, probe, wanted)?,
+        Format::Tiff => tiff::decode(input, wanted, limits)?,
         Format::Svg => {
             let view = wanted.view.unwrap_or_else(|| View::whole((probe.width, probe.height)));
             let (width, height) = view.size;

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgba};
 
 use super::{Wanted, broken, memory, settle};
 use crate::{
@@ -11,7 +11,11 @@ use crate::{
         format::Format,
         limits::Limits,
     },
-    imaging::picture::{Picture, Pixels},
+    imaging::{
+        color, icon,
+        picture::{Picture, Pixels, Raster},
+        sample::Sample,
+    },
 };
 
 pub(super) fn decode(
@@ -23,12 +27,18 @@ pub(super) fn decode(
     let damaged = |cause| broken(format, cause);
     let mut allowed = image::Limits::default();
     allowed.max_alloc = Some(memory(limits));
+    let one = if format == Format::Ico { icon::largest_alone(input) } else { None };
+    let input = one.as_deref().unwrap_or(input);
     let mut reader = ImageReader::with_format(Cursor::new(input), foreign(format)?);
     reader.limits(allowed);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let has_alpha = decoder.color_type().has_alpha();
     let icc = decoder.icc_profile().map_err(damaged)?;
     let decoded = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    let decoded = match decoded {
+        DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_) => from_light(decoded).into(),
+        decoded => decoded,
+    };
     let is_deep = decoded.color().bytes_per_pixel() > decoded.color().channel_count();
     if is_deep && wanted.sixteen {
         let mut raster = decoded.into_rgba16();
@@ -40,15 +50,31 @@ pub(super) fn decode(
     Ok(Picture { icc, ..Picture::still(Pixels::Eight(raster), has_alpha) })
 }
 
+/// Light, multiplied by alpha, as colours: what is brighter than white is white.
+fn from_light(decoded: DynamicImage) -> Raster<u16> {
+    let light = decoded.into_rgba32f();
+    let (width, height) = light.dimensions();
+    let mut lit = light.pixels();
+    Raster::<u16>::from_fn(width, height, |_, _| {
+        let [red, green, blue, alpha] = lit.next().map_or([0.0; 4], |pixel| pixel.0);
+        let alpha = alpha.clamp(0.0, 1.0);
+        let share = if alpha > 0.0 { 1.0 / alpha } else { 0.0 };
+        let [red, green, blue] =
+            [red, green, blue].map(|light| color::tone((light * share).clamp(0.0, 1.0)));
+        Rgba([red, green, blue, alpha].map(|value| u16::nearest(value * u16::FULL)))
+    })
+}
+
 /// The `image` crate's name for a format.
 pub(in crate::imaging) fn foreign(format: Format) -> Result<ImageFormat> {
     Ok(match format {
-        Format::Tiff => ImageFormat::Tiff,
         Format::Bmp => ImageFormat::Bmp,
         Format::Ico => ImageFormat::Ico,
         Format::Qoi => ImageFormat::Qoi,
         Format::Pnm => ImageFormat::Pnm,
         Format::Tga => ImageFormat::Tga,
+        Format::Hdr => ImageFormat::Hdr,
+        Format::Exr => ImageFormat::OpenExr,
         _ => {
             return Err(Error::internal(format!("{} has a decoder of its own", format.as_str())));
         }

@@ -7,8 +7,8 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::{colors, refused};
 use crate::{
-    domain::{color::Color, error::Result, format::Format, transform::Spec},
-    imaging::picture::Picture,
+    domain::{error::Result, format::Format, transform::Spec},
+    imaging::{color::Space, picture::Picture},
 };
 
 /// From this quality on, colour keeps its full resolution.
@@ -21,8 +21,12 @@ pub(super) fn encode(picture: &Picture, quality: u8, spec: &Spec) -> Result<Vec<
         return Err(too_large("more than 65535 pixels a side".to_owned()));
     };
     let pixels = &*picture.first.pixels.eight();
-    let colors =
-        if picture.has_alpha { flatten(pixels, spec.background) } else { self::colors(pixels) };
+    let colors = if picture.has_alpha {
+        let space = Space::of(picture.icc.as_deref());
+        flatten(pixels, space.paint(spec.background.over_white()))
+    } else {
+        self::colors(pixels)
+    };
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, quality);
     encoder.set_sampling_factor(if quality < FULL_COLOR {
@@ -43,9 +47,8 @@ pub(super) fn encode(picture: &Picture, quality: u8, spec: &Spec) -> Result<Vec<
     Ok(bytes)
 }
 
-/// The colours of a picture laid on `background`, which is itself laid on white.
-fn flatten(pixels: &RgbaImage, background: Color) -> Vec<u8> {
-    let [beneath @ .., _] = background.over_white().channels();
+/// The colours of a picture laid on `background`, which is opaque.
+fn flatten(pixels: &RgbaImage, [beneath @ .., _]: [u8; 4]) -> Vec<u8> {
     let blend = |channel: u8, beneath: u8, alpha: u8| {
         let (alpha, channel) = (u32::from(alpha), u32::from(channel));
         let sum = channel * alpha + u32::from(beneath) * (255 - alpha);

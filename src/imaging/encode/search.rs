@@ -6,6 +6,7 @@ use std::io::Cursor;
 use image::{GenericImageView, Rgba, RgbaImage, imageops};
 
 use super::super::{
+    color::Space,
     control::{Control, Failure},
     decode::{self, Wanted},
     picture::{Picture, Pixels},
@@ -97,7 +98,8 @@ fn look(
     let has_alpha = picture.has_alpha && format.has_alpha();
     if picture.has_alpha && !has_alpha {
         // What is laid beneath belongs to the picture.
-        let beneath = Rgba(spec.background.over_white().channels());
+        let space = Space::of(picture.icc.as_deref());
+        let beneath = Rgba(space.paint(spec.background.over_white()));
         let mut flat = RgbaImage::from_pixel(pixels.width(), pixels.height(), beneath);
         imageops::overlay(&mut flat, &pixels, 0, 0);
         pixels = flat;

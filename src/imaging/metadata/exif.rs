@@ -9,10 +9,26 @@ use crate::domain::image as domain;
 const ORIENTATION: u16 = 0x0112;
 const THUMBNAIL: u16 = 0x0201;
 const THUMBNAIL_LENGTH: u16 = 0x0202;
+/// Tags of the first directory that are about the photograph: what it shows, the camera, software, time, artist, the computer,
+/// how large a pixel is, how it is rated, whose it is; and title, remark, author, keywords and subject as Windows writes them.
+const SAID: &[u16] = &[
+    0x010e, 0x010f, 0x0110, 0x011a, 0x011b, 0x0128, 0x0131, 0x0132, 0x013b, 0x013c, 0x4746, 0x4749,
+    0x8298, 0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f,
+];
+/// What some containers put before a block: JPEG demands it, others repeat it.
+const PREFIX: &[u8] = b"Exif\0\0";
 /// Characters that are kept of a text.
 const LONGEST: usize = 200;
 /// An entry: tag, type, count, and a value or where it is.
 const ENTRY: usize = 12;
+
+/// The block without what its container put before it.
+pub(super) fn bare(mut block: Vec<u8>) -> Vec<u8> {
+    if block.starts_with(PREFIX) {
+        block.drain(..PREFIX.len());
+    }
+    block
+}
 
 /// The block with its orientation reset, and without its thumbnail: that shows the picture as it was before it was cut.
 pub(super) fn upright(mut block: Vec<u8>) -> Option<Vec<u8>> {
@@ -52,10 +68,7 @@ pub(super) fn copyright(block: &[u8]) -> Option<Vec<u8>> {
 
 /// What a TIFF says of the photograph, without what it says of its pixels.
 pub(super) fn without_pixels(file: &[u8]) -> Option<Vec<u8>> {
-    written(&parsed(file)?, |field| match field.tag.context() {
-        Context::Exif | Context::Gps => true,
-        _ => is_text(field.tag),
-    })
+    written(&parsed(file)?, |field| is_said(field.tag))
 }
 
 /// What tag `number` of the first directory holds, as bytes.
@@ -74,21 +87,12 @@ pub(super) fn block(file: &[u8], number: u16) -> Option<Vec<u8>> {
     }
 }
 
-/// The texts about the photograph and their tags.
-pub(in crate::imaging) fn texts(block: &[u8]) -> Vec<(u16, String)> {
+/// What a block says of the photograph, its orientation and its pixels left out: fields of the first directory, of EXIF's own
+/// and of the place.
+pub(in crate::imaging) fn fields(block: &[u8]) -> Vec<Field> {
     let Some(exif) = parsed(block) else { return Vec::new() };
-    let primary = exif.fields().filter(|field| field.ifd_num == In::PRIMARY && is_text(field.tag));
-    primary
-        .filter_map(|field| match &field.value {
-            Value::Ascii(lines) => {
-                let text =
-                    lines.iter().map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>();
-                let text: String = text.join(" ").chars().filter(char::is_ascii).collect();
-                Some((field.tag.number(), text)).filter(|(_, text)| !text.is_empty())
-            }
-            _ => None,
-        })
-        .collect()
+    let primary = exif.fields().filter(|field| field.ifd_num == In::PRIMARY && is_said(field.tag));
+    primary.cloned().collect()
 }
 
 /// What a block says of the photograph, and not where it was taken.
@@ -159,17 +163,13 @@ fn offset(text: &[u8]) -> &str {
     }
 }
 
-fn is_text(tag: Tag) -> bool {
-    matches!(
-        tag,
-        Tag::ImageDescription
-            | Tag::Make
-            | Tag::Model
-            | Tag::Software
-            | Tag::DateTime
-            | Tag::Artist
-            | Tag::Copyright
-    )
+/// Whether a tag is about the photograph, and not about how its pixels are stored.
+fn is_said(tag: Tag) -> bool {
+    match tag.context() {
+        Context::Exif | Context::Gps => true,
+        Context::Tiff => SAID.contains(&tag.number()),
+        _ => false,
+    }
 }
 
 fn parsed(block: &[u8]) -> Option<Exif> {

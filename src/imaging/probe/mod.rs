@@ -8,6 +8,7 @@ mod jxl;
 mod other;
 mod png;
 mod reader;
+mod tiff;
 mod webp;
 
 use std::io::{BufRead, Seek};
@@ -62,6 +63,7 @@ pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
         Format::Webp => webp::read(&mut reader, limits)?,
         Format::Avif => avif::read(&mut reader, limits)?,
         Format::Jxl => jxl::read(&mut reader)?,
+        Format::Tiff => tiff::read(&mut reader)?,
         Format::Svg => drawing(&mut reader, limits)?,
         _ => other::read(&mut reader, format)?,
     };
@@ -87,28 +89,38 @@ fn drawing(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<
 
 /// Bytes that a format is known by.
 const START: u64 = 64;
-/// The same for drawings, which may begin with comments.
-const TEXT: u64 = 4096;
+/// The same for drawings, and how much more is looked at while nothing but comments is found.
+const TEXT: usize = 4096;
+const MORE: usize = 32;
 
 /// The format, by the first bytes.
 fn recognise(reader: &mut Reader<impl BufRead + Seek>) -> Result<Format> {
     let mut start = reader.peek(START)?;
     if svg::is_text(&start) {
-        start = reader.peek(TEXT)?;
+        let mut length = TEXT;
+        start = reader.peek(length as u64)?;
+        while start.len() == length && length < svg::LONGEST && svg::is_svg(&start).is_none() {
+            length *= MORE;
+            start = reader.peek(length as u64)?;
+        }
     }
     Ok(match start.as_slice() {
         [0xff, 0xd8, 0xff, ..] => Format::Jpeg,
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Format::Png,
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Format::Gif,
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Format::Webp,
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Format::Tiff,
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Format::Tiff,
         [b'B', b'M', ..] if start.len() >= 18 => Format::Bmp,
         [b'q', b'o', b'i', b'f', ..] => Format::Qoi,
+        [b'#', b'?', b'R', b'A', b'D', b'I', b'A', b'N', b'C', b'E', b'\n' | b'\r', ..] => {
+            Format::Hdr
+        }
+        [0x76, 0x2f, 0x31, 0x01, ..] => Format::Exr,
         [0, 0, 1, 0, count, 0, ..] if *count > 0 => Format::Ico,
         [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Format::Pnm,
         start if avif::is_avif(start) => Format::Avif,
         start if jxl::is_jxl(start) => Format::Jxl,
-        start if svg::is_svg(start) => Format::Svg,
+        start if svg::is_svg(start) == Some(true) => Format::Svg,
         start if is_tga(start.get(..18).unwrap_or(start)) => Format::Tga,
         _ => {
             let detail = "the bytes are no picture of a format that is read here";

@@ -109,6 +109,32 @@ fn what_is_no_picture_is_no_media_type_of_ours() {
 }
 
 #[test]
+fn a_drawing_may_begin_with_a_long_comment() {
+    for length in [10, 5_000, 140_000, 1_000_000] {
+        let file = format!(
+            "<?xml version='1.0'?>\n<!-- {} -->\n<svg xmlns='http://www.w3.org/2000/svg' width='9' height='7'/>",
+            "licence ".repeat(length / 8)
+        );
+        let probe = of(file.as_bytes());
+        assert_eq!((probe.format, probe.width, probe.height), (Format::Svg, 9, 7), "{length}");
+        let page = file.replace("svg", "html");
+        assert_eq!(refusal(page.as_bytes()).0, Code::UnsupportedMediaType, "{length}");
+    }
+    assert_eq!(refusal(b"<!-- no end").0, Code::UnsupportedMediaType);
+}
+
+#[test]
+fn a_line_without_an_end_is_not_read_to_it() {
+    let mut file = b"#?RADIANCE\n".to_vec();
+    file.extend(vec![b'a'; 5 << 20]);
+    let given = Cell::new(0);
+    let reader = Endless { inner: std::io::BufReader::new(Cursor::new(file)), given: &given };
+    let code = probe(reader, &Limits::default()).unwrap_err().code;
+    assert_eq!(code, Code::ImageCorrupt);
+    assert!(given.get() < 200_000, "{} bytes were read", given.get());
+}
+
+#[test]
 fn headers_that_end_too_early_are_corrupt() {
     for (file, length) in [
         (samples::ROCKET, 200),

@@ -4,6 +4,7 @@ use super::outline::Outline;
 use crate::{
     domain::transform::{Border, Round},
     imaging::{
+        color::Space,
         control::{Control, Failure},
         picture::{Raster, rows, rows_mut},
         sample::Sample,
@@ -15,10 +16,11 @@ pub(super) fn border<S: Sample>(
     frame: &Raster<S>,
     border: Border,
     rounded: Option<Round>,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let (width, height) = frame.dimensions();
-    let color = border.color.channels().map(S::from_byte);
+    let color = space.paint::<S>(border.color);
     let mut framed = Raster::new(width + 2 * border.width, height + 2 * border.width);
     let inner = rounded.map(|round| Outline::of(round, (width, height)));
     let outer = inner.map(|inner| inner.grown(border.width));
@@ -75,14 +77,15 @@ mod tests {
     use image::Rgba;
 
     use super::*;
-    use crate::imaging::steps::round;
+    use crate::imaging::{color::SRGB, steps::round};
 
     const RED: [u8; 4] = [255, 0, 0, 255];
     const BLUE: [u8; 4] = [0, 0, 255, 255];
 
     fn framed(picture: &Raster<u8>, width: u32, rounded: Option<Round>) -> Raster<u8> {
         let color = "red".parse().unwrap();
-        border::<u8>(picture, Border { width, color }, rounded, &Control::default()).unwrap()
+        let control = Control::default();
+        border::<u8>(picture, Border { width, color }, rounded, &SRGB, &control).unwrap()
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) use self::resize::Way;
 use self::{crop::Area, watermark::Prepared};
 use super::{
     Overlays,
+    color::Space,
     control::{Control, Failure},
     picture::{Picture, Pixels, Raster},
     sample::Sample,
@@ -62,6 +63,17 @@ pub(super) fn size_after(operation: &Operation, size: Size) -> Result<Size> {
     })
 }
 
+/// The longest sides that `operation` makes of a picture that is no larger than `size`.
+pub(super) fn most_after(operation: &Operation, size: Size, limits: &Limits) -> Result<Size> {
+    match operation {
+        Operation::Resize(resize) => {
+            let [width, height] = resize::most(resize, size);
+            Ok((width.unwrap_or(limits.width), height.unwrap_or(limits.height)))
+        }
+        other => size_after(other, size),
+    }
+}
+
 /// How `resize` brings a picture of size `from` to another.
 pub(super) fn way(resize: &Resize, from: Size, profile: Profile) -> Way {
     resize::way(&resize::layout(resize, from), from, profile)
@@ -88,18 +100,19 @@ pub(super) fn apply(
     control: &Control,
 ) -> Result<(), Failure> {
     let outline = picture.outline.take();
+    let space = Space::of(picture.icc.as_deref());
     let trimmed = match operation {
         Operation::Trim(trim) => trim::area(picture, *trim, control)?,
         _ => None,
     };
     let mark = match operation {
         Operation::Watermark(watermark) => {
-            Some(watermark::prepare(watermark, overlays, picture.size(), limits, control)?)
+            Some(watermark::prepare(watermark, overlays, picture.size(), &space, limits, control)?)
         }
         _ => None,
     };
-    let work =
-        Work { operation, spec, has_alpha: picture.has_alpha, outline, trimmed, mark, control };
+    let has_alpha = picture.has_alpha;
+    let work = Work { operation, spec, has_alpha, outline, space, trimmed, mark, control };
     picture.map(control, |pixels| match pixels {
         Pixels::Eight(raster) => work.on::<u8>(raster).map(Pixels::Eight),
         Pixels::Sixteen(raster) => work.on::<u16>(raster).map(Pixels::Sixteen),
@@ -128,6 +141,8 @@ struct Work<'a> {
     spec: &'a Spec,
     has_alpha: bool,
     outline: Option<Round>,
+    /// The colours that the pixels are in.
+    space: Space,
     /// What [`Operation::Trim`] leaves; `None` is all.
     trimmed: Option<Area>,
     /// What [`Operation::Watermark`] lays over it.
@@ -138,25 +153,26 @@ struct Work<'a> {
 impl Work<'_> {
     /// Does it on one frame.
     fn on<S: Sample>(&self, frame: Raster<S>) -> Result<Raster<S>, Failure> {
-        let control = self.control;
+        let (space, control) = (&self.space, self.control);
         Ok(match self.operation {
             Operation::Trim(_) => match self.trimmed {
                 Some(area) => crop::cut::<S>(&frame, area),
                 None => frame,
             },
             Operation::Resize(resize) => {
-                resize::resize::<S>(frame, resize, self.spec.profile, self.has_alpha, control)?
+                let profile = self.spec.profile;
+                resize::resize::<S>(frame, resize, profile, self.has_alpha, space, control)?
             }
             Operation::Crop(crop) => crop::crop::<S>(&frame, crop)?,
             Operation::Rotate(degrees) => {
-                rotate::rotate::<S>(frame, *degrees, self.spec.background, control)?
+                rotate::rotate::<S>(frame, *degrees, self.spec.background, space, control)?
             }
             Operation::Flip => flipped::<S>(frame),
             Operation::Mirror => mirrored::<S>(frame),
-            Operation::Filter(filter) => self::filter::<S>(frame, filter, control)?,
+            Operation::Filter(filter) => self::filter::<S>(frame, filter, space, control)?,
             Operation::Round(round) => round::round::<S>(frame, *round, control)?,
             Operation::Border(border) => {
-                border::border::<S>(&frame, *border, self.outline, control)?
+                border::border::<S>(&frame, *border, self.outline, space, control)?
             }
             Operation::Watermark(_) => match &self.mark {
                 Some(mark) => watermark::lay::<S>(mark, frame, control)?,
@@ -209,6 +225,7 @@ fn mirrored<S: Sample>(mut frame: Raster<S>) -> Raster<S> {
 fn filter<S: Sample>(
     mut frame: Raster<S>,
     filter: &Filter,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let pixels = &mut frame;
@@ -229,8 +246,8 @@ fn filter<S: Sample>(
         Filter::Sharpen(sigma) => blur::sharpen::<S>(pixels, sigma, control)?,
         Filter::Pixelate(side) => pixelate::pixelate::<S>(pixels, side, control)?,
         Filter::Vignette(percent) => vignette::vignette::<S>(pixels, percent),
-        Filter::Tint(color) => tint::tint::<S>(pixels, color),
-        Filter::Colorize(color) => tint::colorize::<S>(pixels, color),
+        Filter::Tint(color) => tint::tint::<S>(pixels, color, space),
+        Filter::Colorize(color) => tint::colorize::<S>(pixels, color, space),
     }
     Ok(frame)
 }

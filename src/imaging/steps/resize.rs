@@ -14,6 +14,7 @@ use crate::{
         transform::{Fit, Gravity, Length, Point, Profile, Resize},
     },
     imaging::{
+        color::Space,
         control::{Control, Failure},
         picture::Raster,
         sample::Sample,
@@ -89,6 +90,37 @@ pub(super) fn layout(resize: &Resize, from: Size) -> Layout {
     }
 }
 
+/// The most that `resize` makes, each side by itself, of pictures that are no larger than `from`; `None` where the ratio of the
+/// picture may make any length of it.
+pub(super) fn most(resize: &Resize, from: Size) -> [Option<u32>; 2] {
+    let given =
+        |side: Option<Length>, whole: u32| side.map(|side| length(side, whole.into()) * resize.dpr);
+    let (across, down) = (given(resize.width, from.0), given(resize.height, from.1));
+    let sides = match (across, down, resize.aspect) {
+        _ if resize.has_box() && resize.fit == Fit::Outside => [None, None],
+        (Some(across), None, Some(aspect)) => [Some(across), Some(across / aspect)],
+        (None, Some(down), Some(aspect)) => [Some(down * aspect), Some(down)],
+        (Some(across), Some(down), _) => [Some(across), Some(down)],
+        (across, down, None) => {
+            // A part of one side is the same part of the other.
+            let part =
+                [resize.width, resize.height].into_iter().flatten().find_map(|side| match side {
+                    Length::Fraction(part) => Some(part * resize.dpr),
+                    Length::Pixels(_) => None,
+                });
+            let other = |whole: u32| part.map(|part| f64::from(whole) * part);
+            [across.or(other(from.0)), down.or(other(from.1))]
+        }
+        _ => [None, None],
+    };
+    let [across, down] = sides.map(|side| side.map(pixels));
+    if resize.enlarge || resize.pads() {
+        [across, down]
+    } else {
+        [Some(across.unwrap_or(from.0).min(from.0)), Some(down.unwrap_or(from.1).min(from.1))]
+    }
+}
+
 /// What of a drawing of size `from` is drawn at once as `resize` wants it, and what is left to do then: the padding. `None` where
 /// pixels have to be looked at first, or where it becomes no larger: smaller pictures are truer made in linear light.
 pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Resize)> {
@@ -125,7 +157,8 @@ pub(super) fn around(at: f64, part: f64, whole: f64) -> f64 {
     (at * whole - part / 2.0).min(whole - part).max(0.0)
 }
 
-fn length(side: Length, whole: f64) -> f64 {
+/// How long a side is, beside the whole one.
+pub(super) fn length(side: Length, whole: f64) -> f64 {
     match side {
         Length::Pixels(pixels) => pixels.into(),
         Length::Fraction(fraction) => fraction * whole,
@@ -134,7 +167,7 @@ fn length(side: Length, whole: f64) -> f64 {
 
 /// A length as whole pixels, at least one.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates; the limits refuse the rest.
-fn pixels(length: f64) -> u32 {
+pub(super) fn pixels(length: f64) -> u32 {
     (length.round() as u32).max(1)
 }
 
@@ -150,22 +183,24 @@ pub(super) fn resize<S: Sample>(
     resize: &Resize,
     profile: Profile,
     has_alpha: bool,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let size = frame.dimensions();
     let layout = layout(resize, size);
     let picture = match way(&layout, size, profile) {
         Way::Kept => frame,
-        Way::LinearLight => linear::resize::<S>(&frame, &layout, control)?,
+        Way::LinearLight => linear::resize::<S>(&frame, &layout, space, control)?,
         Way::GammaLight => in_gamma_light::<S>(&frame, &layout, has_alpha)?,
     };
     if layout.picture == layout.canvas {
         return Ok(picture);
     }
     let (width, height) = layout.canvas;
-    let background = resize.background.channels().map(S::from_byte);
+    let background = space.paint::<S>(resize.background);
     let mut canvas = Raster::<S>::from_pixel(width, height, background.into());
-    imageops::overlay(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
+    // Put in its place and not painted over it: the picture's own transparency stays.
+    imageops::replace(&mut canvas, &picture, layout.offset.0.into(), layout.offset.1.into());
     Ok(canvas)
 }
 

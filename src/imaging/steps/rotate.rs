@@ -6,6 +6,7 @@ use super::Size;
 use crate::{
     domain::color::Color,
     imaging::{
+        color::Space,
         control::{Control, Failure},
         picture::{Raster, rows, rows_mut},
         sample::Sample,
@@ -39,6 +40,7 @@ pub(super) fn rotate<S: Sample>(
     frame: Raster<S>,
     degrees: u16,
     background: Color,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     match degrees {
@@ -46,7 +48,7 @@ pub(super) fn rotate<S: Sample>(
         90 => Ok(imageops::rotate90(&frame)),
         180 => Ok(imageops::rotate180(&frame)),
         270 => Ok(imageops::rotate270(&frame)),
-        _ => freely::<S>(&frame, degrees, background, control),
+        _ => freely::<S>(&frame, degrees, background, space, control),
     }
 }
 
@@ -54,6 +56,7 @@ fn freely<S: Sample>(
     frame: &Raster<S>,
     degrees: u16,
     background: Color,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let size = size_after(degrees, frame.dimensions());
@@ -61,7 +64,7 @@ fn freely<S: Sample>(
     let middle = |(width, height): Size| (f64::from(width) / 2.0, f64::from(height) / 2.0);
     let (from_x, from_y) = middle(frame.dimensions());
     let (to_x, to_y) = middle(size);
-    let beneath = premultiplied(&background.channels().map(S::from_byte));
+    let beneath = premultiplied(&space.paint::<S>(background));
     let source = Source { rows: rows::<S>(frame).collect(), beneath };
     let mut turned = Raster::<S>::new(size.0, size.1);
     for (y, row) in (0_u32..).zip(rows_mut::<S>(&mut turned)) {

@@ -5,7 +5,7 @@
 
 use super::{crop, resize};
 use crate::{
-    domain::transform::{Crop, Gravity, Operation},
+    domain::transform::{Crop, Gravity, Operation, Place},
     imaging::{
         picture::{self, Picture, Pixels, Raster},
         sample::Sample,
@@ -27,7 +27,7 @@ pub(super) fn settle(picture: &Picture, operation: &Operation) -> Option<Operati
             let [_, _, width, height] = resize::layout(resize, size).source;
             (width, height)
         }
-        Operation::Crop(crop @ Crop::Around { gravity: Gravity::Smart, .. }) => {
+        Operation::Crop(crop @ Crop { place: Place::Around(Gravity::Smart), .. }) => {
             let area = crop::area(crop, size).ok()?;
             (f64::from(area.width), f64::from(area.height))
         }
@@ -41,9 +41,7 @@ pub(super) fn settle(picture: &Picture, operation: &Operation) -> Option<Operati
         Operation::Resize(resize) => {
             Operation::Resize(crate::domain::transform::Resize { gravity, ..*resize })
         }
-        Operation::Crop(Crop::Around { width, height, .. }) => {
-            Operation::Crop(Crop::Around { width: *width, height: *height, gravity })
-        }
+        Operation::Crop(crop) => Operation::Crop(Crop { place: Place::Around(gravity), ..*crop }),
         other => other.clone(),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::color::Color,
-    imaging::{picture::Raster, sample::Sample},
+    imaging::{color::Space, picture::Raster, sample::Sample},
 };
 
 /// The share of each channel in the luma of Rec. 709.
@@ -10,8 +10,8 @@ const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
 /// Shades of `color` as light as the picture was: from black over the colour itself, where the luma is the colour's own, to
 /// white. The colour's alpha is how far; the picture's stays.
-pub(super) fn tint<S: Sample>(frame: &mut Raster<S>, color: Color) {
-    let (color, share) = parts(color);
+pub(super) fn tint<S: Sample>(frame: &mut Raster<S>, color: Color, space: &Space) {
+    let (color, share) = parts(color, space);
     let own = luma(color);
     mix(frame, share, |pixel| {
         let wanted = luma(pixel);
@@ -25,14 +25,15 @@ pub(super) fn tint<S: Sample>(frame: &mut Raster<S>, color: Color) {
 }
 
 /// `color` laid over the picture, as thickly as its alpha says; the picture's alpha stays.
-pub(super) fn colorize<S: Sample>(frame: &mut Raster<S>, color: Color) {
-    let (color, share) = parts(color);
+pub(super) fn colorize<S: Sample>(frame: &mut Raster<S>, color: Color, space: &Space) {
+    let (color, share) = parts(color, space);
     mix(frame, share, |_| color);
 }
 
 /// The channels and the alpha, 0 to 1.
-fn parts(color: Color) -> ([f32; 3], f32) {
-    let [red, green, blue, alpha] = color.channels().map(|channel| f32::from(channel) / 255.0);
+fn parts(color: Color, space: &Space) -> ([f32; 3], f32) {
+    let [red, green, blue, alpha] =
+        space.paint::<u16>(color).map(|channel| channel.float() / u16::FULL);
     ([red, green, blue], alpha)
 }
 
@@ -57,10 +58,11 @@ mod tests {
     use image::{Rgba, RgbaImage};
 
     use super::*;
+    use crate::imaging::color::SRGB;
 
-    fn of(pixel: [u8; 4], color: &str, filter: fn(&mut RgbaImage, Color)) -> [u8; 4] {
+    fn of(pixel: [u8; 4], color: &str, filter: fn(&mut RgbaImage, Color, &Space)) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, Rgba(pixel));
-        filter(&mut frame, color.parse().unwrap());
+        filter(&mut frame, color.parse().unwrap(), &SRGB);
         frame.get_pixel(0, 0).0
     }
 

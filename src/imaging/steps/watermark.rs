@@ -16,6 +16,7 @@ use crate::{
     },
     imaging::{
         Overlays,
+        color::{SRGB, Space},
         control::{Control, Failure},
         decode::{self, Wanted},
         picture::{Raster, rows_mut},
@@ -38,11 +39,12 @@ pub(super) struct Prepared {
     step: Option<(i64, i64)>,
 }
 
-/// Makes the mark for frames of size `frame`.
+/// Makes the mark for frames of size `frame`, in the colours of `space`.
 pub(super) fn prepare(
     watermark: &Watermark,
     overlays: &Overlays,
     frame: Size,
+    space: &Space,
     limits: &Limits,
     control: &Control,
 ) -> Result<Prepared, Failure> {
@@ -58,7 +60,9 @@ pub(super) fn prepare(
         }
     };
     within(rotate::size_after(watermark.rotate, mark.dimensions()), limits)?;
-    let mark = rotate::rotate::<u8>(mark, watermark.rotate, Color::TRANSPARENT, control)?;
+    let nothing = Color::TRANSPARENT;
+    let mut mark = rotate::rotate::<u8>(mark, watermark.rotate, nothing, &SRGB, control)?;
+    space.bring(&mut mark);
     let (width, height) = mark.dimensions();
     let Point { x, y } = watermark.gravity;
     let step = watermark.tile.then(|| {
@@ -111,7 +115,7 @@ fn picture(
     };
     within(resize::layout(&resize, picture.size()).canvas, limits)?;
     let pixels = picture.first.pixels.eight().into_owned();
-    resize::resize::<u8>(pixels, &resize, Profile::Best, picture.has_alpha, control)
+    resize::resize::<u8>(pixels, &resize, Profile::Best, picture.has_alpha, &SRGB, control)
 }
 
 /// Where a mark of length `mark` begins on a side of length `side`: its point `at` lies on the side's point `at`, moved by

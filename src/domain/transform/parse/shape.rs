@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     color::Color,
-    transform::{Crop, Fit, Gravity, Length, Resize},
+    transform::{Crop, Fit, Gravity, Length, Place, Resize},
 };
 
 pub(super) fn read_resize(mut fields: Object<'_, '_>, background: Color) -> Option<Resize> {
@@ -40,13 +40,14 @@ pub(super) fn read_resize(mut fields: Object<'_, '_>, background: Color) -> Opti
     (width.is_some() || height.is_some()).then_some(resize)
 }
 
-/// Whole pixels, or a part of the picture's side.
+/// Whole pixels, or a part of the picture's side. Which of them is decided before anything is rounded: a hair less than 1 is
+/// nearly the whole side, not one pixel.
 fn read_length(fields: &mut Object<'_, '_>, name: &str) -> Option<Length> {
     let accepted = || format!("must be between 1 and {MAX_SIDE}, or a fraction between 0 and 1");
     let value = fields.get(name)?;
-    let length = match value.as_f64().map(rounded) {
-        Some(fraction) if fraction > 0.0 && fraction < 1.0 => Some(Length::Fraction(fraction)),
-        Some(pixels) => whole(pixels, 1, MAX_SIDE).map(Length::Pixels),
+    let length = match value.as_f64() {
+        Some(part) if part > 0.0 && part < 1.0 => Some(Length::part(part)),
+        Some(pixels) => whole(rounded(pixels), 1, MAX_SIDE).map(Length::Pixels),
         None => None,
     };
     if length.is_none() {
@@ -101,18 +102,28 @@ pub(super) fn read_crop(mut fields: Object<'_, '_>) -> Option<Crop> {
     fields.allow(CROP);
     fields.require("width");
     fields.require("height");
-    let width = fields.integer("width", 1, MAX_SIDE);
-    let height = fields.integer("height", 1, MAX_SIDE);
+    let width = read_length(&mut fields, "width");
+    let height = read_length(&mut fields, "height");
+    let place = read_place(&mut fields);
+    Some(Crop { width: width?, height: height?, place: place? })
+}
+
+/// Where a rectangle lies.
+fn read_place(fields: &mut Object<'_, '_>) -> Option<Place> {
+    let is_middle = fields.boolean("center").unwrap_or(false);
     if fields.get("x").is_none() && fields.get("y").is_none() {
-        let gravity = read_gravity(&mut fields).unwrap_or(Gravity::CENTER);
-        return Some(Crop::Around { width: width?, height: height?, gravity });
+        if fields.get("center").is_some() {
+            fields.fault("center", "goes with x and y");
+        }
+        return Some(Place::Around(read_gravity(fields).unwrap_or(Gravity::CENTER)));
     }
     if fields.get("gravity").is_some() {
         fields.fault("gravity", "goes without x and y");
     }
     fields.require("x");
     fields.require("y");
-    let x = fields.integer("x", 0, MAX_OFFSET);
-    let y = fields.integer("y", 0, MAX_OFFSET);
-    Some(Crop::At { x: x?, y: y?, width: width?, height: height? })
+    let x = fields.integer("x", -MAX_OFFSET, MAX_OFFSET);
+    let y = fields.integer("y", -MAX_OFFSET, MAX_OFFSET);
+    let (x, y) = x.zip(y)?;
+    Some(if is_middle { Place::Middle { x, y } } else { Place::Corner { x, y } })
 }

@@ -86,15 +86,30 @@ fn faults_name_the_limit() {
             "goes with only one of width and height",
         ),
         (
-            json!({"crop": {"x": 1, "y": -1, "width": 1, "height": 1}}),
+            json!({"crop": {"x": 1, "y": -1_000_001, "width": 1, "height": 1}}),
             "/crop/y",
-            "must be between 0 and 1000000",
+            "must be between -1000000 and 1000000",
+        ),
+        (
+            json!({"crop": {"width": 1, "height": 1, "center": true}}),
+            "/crop/center",
+            "goes with x and y",
+        ),
+        (
+            json!({"crop": {"x": 1, "y": 1, "width": 1, "height": 1, "center": 1}}),
+            "/crop/center",
+            "must be true or false",
+        ),
+        (
+            json!({"crop": {"x": 1, "y": 1, "width": 1, "height": 1, "gravity": "north"}}),
+            "/crop/gravity",
+            "goes without x and y",
         ),
         (json!({"crop": {"x": 1, "width": 1, "height": 1}}), "/crop/y", "is required"),
         (
             json!({"crop": {"width": 1, "height": 2.5}}),
             "/crop/height",
-            "must be a whole number between 1 and 8000",
+            "must be between 1 and 8000, or a fraction between 0 and 1",
         ),
         (json!({"rotate": 1e300}), "/rotate", "must be a whole number between -360 and 360"),
         (json!({"quality": 0}), "/quality", "must be between 1 and 100"),
@@ -113,7 +128,7 @@ fn faults_name_the_limit() {
         (
             json!({"operations": [{"flip": true}, {"crop": {"width": 0, "height": 1}}]}),
             "/operations/1/crop/width",
-            "must be between 1 and 8000",
+            "must be between 1 and 8000, or a fraction between 0 and 1",
         ),
         (
             json!({"operations": [], "flip": true}),

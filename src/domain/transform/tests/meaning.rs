@@ -61,10 +61,6 @@ fn one_meaning_has_one_form() {
             json!({"resize": {"width": 300, "height": 200}}),
         ),
         (
-            json!({"resize": {"width": 0.5, "dpr": 2, "aspect": "2"}}),
-            json!({"resize": {"width": 0.5, "dpr": 2, "aspect": 2}}),
-        ),
-        (
             json!({"resize": {"width": 3, "height": 4, "gravity": {"x": 1, "y": 0.5}, "enlarge": true, "background": "red"}}),
             json!({"resize": {"width": 3, "height": 4, "gravity": "east"}}),
         ),
@@ -94,6 +90,8 @@ fn one_meaning_has_one_form() {
         (json!({"trim": false}), json!({})),
         (json!({"trim": {}}), json!({"trim": true})),
         (json!({"trim": {"threshold": 10}}), json!({"trim": true})),
+        // No two colours are farther apart.
+        (json!({"trim": {"threshold": 255}}), json!({})),
         (json!({"trim": {"threshold": 0}}), json!({"trim": {"threshold": 0}})),
         (json!({"round": 5.0}), json!({"round": 5})),
         (json!({"round": "max"}), json!({"round": "max"})),
@@ -184,6 +182,20 @@ fn one_meaning_has_one_form() {
         ),
         (json!({"strip": {"keep": ["exif", "copyright"]}}), json!({"strip": {"keep": ["exif"]}})),
         (json!({"strip": false, "format": "bmp"}), json!({"format": "bmp"})),
+        // A JPEG and a TIFF have a place for IPTC's fields, these have none.
+        (json!({"strip": {"keep": ["iptc"]}, "format": "png"}), json!({"format": "png"})),
+        (
+            json!({"strip": {"keep": ["iptc", "xmp"]}, "format": "avif"}),
+            json!({"strip": {"keep": ["xmp"]}, "format": "avif"}),
+        ),
+        (
+            json!({"strip": {"keep": ["exif", "icc", "iptc"]}, "format": "webp"}),
+            json!({"strip": false, "format": "webp"}),
+        ),
+        (
+            json!({"strip": {"keep": ["iptc"]}, "format": "jpeg"}),
+            json!({"strip": {"keep": ["iptc"]}, "format": "jpeg"}),
+        ),
         (json!({"strip": false, "format": "webp"}), json!({"format": "webp", "strip": false})),
         // Corners are transparent where the format holds that, and filled where it does not.
         (
@@ -198,6 +210,133 @@ fn one_meaning_has_one_form() {
         let spec = parse(written.clone());
         assert_eq!(spec.canonical(), canonical, "{written}");
         assert_eq!(parse(canonical), spec, "{written}");
+    }
+}
+
+/// Pairs of sizes that mean the same, whatever the picture; `null` keeps the size that it has.
+#[test]
+fn one_size_has_one_form() {
+    for (written, canonical) in [
+        // Parts of the picture's own sides have the dpr in them while they are parts.
+        (json!({"width": 0.25, "dpr": 2}), json!({"width": 0.5})),
+        (json!({"width": 0.9, "dpr": 0.5}), json!({"width": 0.45})),
+        (json!({"width": 0.25, "dpr": 2, "aspect": "2"}), json!({"width": 0.5, "aspect": 2})),
+        (json!({"width": 0.25, "height": 101, "dpr": 1.5}), json!({"width": 0.375, "height": 152})),
+        // Then they are parts of the least dpr of 2, 5 and 10.
+        (json!({"width": 0.4, "dpr": 3}), json!({"width": 0.6, "dpr": 2})),
+        (json!({"height": 0.8, "dpr": 2.75}), json!({"height": 0.44, "dpr": 5})),
+        (json!({"width": 0.75, "dpr": 8}), json!({"width": 0.6, "dpr": 10})),
+        (
+            json!({"width": 0.4, "height": 0.3, "dpr": 3, "fit": "fill"}),
+            json!({"width": 0.6, "height": 0.45, "dpr": 2, "fit": "fill"}),
+        ),
+        (
+            json!({"width": 0.25, "dpr": 4, "aspect": 2}),
+            json!({"width": 0.5, "dpr": 2, "aspect": 2}),
+        ),
+        // Beside pixels they are as they are written: 151 pixels are nothing times 2.
+        (
+            json!({"width": 0.9, "height": 100, "dpr": 1.51}),
+            json!({"width": 0.9, "height": 100, "dpr": 1.51}),
+        ),
+        // All of it is no change.
+        (json!({"width": 0.5, "dpr": 2}), Value::Null),
+        (json!({"height": 0.25, "dpr": 4, "enlarge": false}), Value::Null),
+        (json!({"width": 0.5, "height": 0.5, "dpr": 2, "fit": "contain"}), Value::Null),
+        (json!({"width": 0.9, "dpr": 2, "enlarge": false}), Value::Null),
+        (json!({"width": 0.9, "height": 0.6, "dpr": 2, "enlarge": false}), Value::Null),
+        (
+            json!({"width": 0.9, "height": 7, "dpr": 2, "fit": "outside", "enlarge": false}),
+            Value::Null,
+        ),
+        (json!({"width": 0.5, "height": 0.2, "dpr": 2, "fit": "outside"}), Value::Null),
+        // A hair less than all of it is all of it, not one pixel.
+        (json!({"width": 0.999_999_9}), Value::Null),
+        (json!({"width": 0.999_999_999}), Value::Null),
+        (json!({"width": 0.999_999}), json!({"width": 0.999_999})),
+        (json!({"height": 1e-9}), json!({"height": 0.000_001})),
+        (json!({"width": 0.999_999_9, "aspect": 1}), json!({"width": 0.5, "dpr": 2, "aspect": 1})),
+        // What never becomes larger is not kept from it.
+        (json!({"width": 0.5, "enlarge": false}), json!({"width": 0.5})),
+        (json!({"width": 1, "enlarge": false}), json!({"width": 1})),
+        (json!({"width": 2, "enlarge": false}), json!({"width": 2, "enlarge": false})),
+        (
+            json!({"width": 0.5, "height": 0.9, "enlarge": false}),
+            json!({"width": 0.5, "height": 0.9}),
+        ),
+        (
+            json!({"width": 0.5, "height": 90, "enlarge": false, "fit": "inside"}),
+            json!({"width": 0.5, "height": 90, "fit": "inside"}),
+        ),
+        (
+            json!({"width": 0.5, "aspect": 3, "enlarge": false, "fit": "contain"}),
+            json!({"width": 0.5, "aspect": 3, "fit": "contain"}),
+        ),
+        (
+            json!({"width": 0.5, "height": 90, "enlarge": false, "fit": "outside"}),
+            json!({"width": 0.5, "height": 90, "enlarge": false, "fit": "outside"}),
+        ),
+        (
+            json!({"width": 0.5, "aspect": 3, "enlarge": false}),
+            json!({"width": 0.5, "aspect": 3, "enlarge": false}),
+        ),
+        // One side longer than it was stays as it was, and the other may be less.
+        (
+            json!({"width": 0.9, "height": 0.2, "dpr": 2, "enlarge": false, "fit": "fill"}),
+            json!({"width": 0.5, "height": 0.2, "dpr": 2, "fit": "fill"}),
+        ),
+        (
+            json!({"width": 0.9, "height": 0.2, "dpr": 2, "enlarge": false}),
+            json!({"width": 0.5, "height": 0.2, "dpr": 2}),
+        ),
+        // But padding is made up to the size that was asked for, and a ratio holds for the side that is asked for.
+        (
+            json!({"width": 0.9, "height": 0.6, "dpr": 2, "enlarge": false, "fit": "contain"}),
+            json!({"width": 0.9, "height": 0.6, "dpr": 2, "enlarge": false, "fit": "contain"}),
+        ),
+        (
+            json!({"width": 0.75, "aspect": 3, "dpr": 2, "enlarge": false}),
+            json!({"width": 0.75, "aspect": 3, "dpr": 2, "enlarge": false}),
+        ),
+        (
+            json!({"width": 0.5, "aspect": 3, "dpr": 2, "fit": "outside"}),
+            json!({"width": 0.5, "aspect": 3, "dpr": 2, "fit": "outside"}),
+        ),
+    ] {
+        let spec = parse(json!({"resize": written}));
+        let meant = if canonical.is_null() { json!({}) } else { json!({"resize": canonical}) };
+        assert_eq!(spec.canonical(), meant, "{written}");
+        assert_eq!(parse(meant), spec, "{written}");
+    }
+}
+
+/// Pairs of rectangles that are the same part of every picture.
+#[test]
+fn one_part_has_one_form() {
+    let at = |x: i32, y: i32, width: u32, height: u32| json!({"x": x, "y": y, "width": width, "height": height});
+    let around = |x: i32, y: i32, width: u32, height: u32| json!({"x": x, "y": y, "width": width, "height": height, "center": true});
+    for (written, canonical) in [
+        // What lies before the picture is cut off in any case.
+        (at(-5, 3, 20, 10), at(0, 3, 15, 10)),
+        (at(5, -3, 20, 10), at(5, 0, 20, 7)),
+        // Nothing of this is left, which is refused with the picture.
+        (at(-20, 3, 20, 10), at(-20, 3, 20, 10)),
+        (json!({"x": 1, "y": 2, "width": 3, "height": 4, "center": false}), at(1, 2, 3, 4)),
+        // Before the picture begins there is nothing to be in the middle of.
+        (around(5, 30, 21, 10), around(10, 30, 21, 10)),
+        (around(-10, 30, 21, 10), around(10, 30, 21, 10)),
+        (around(-11, 30, 21, 10), around(-11, 30, 21, 10)),
+        (around(5, 2, 21, 10), at(0, 0, 21, 10)),
+        (around(11, 5, 21, 10), around(11, 5, 21, 10)),
+        (
+            json!({"width": 0.5, "height": 0.250_000_000_1, "x": -5, "y": 9}),
+            json!({"width": 0.5, "height": 0.25, "x": -5, "y": 9}),
+        ),
+        (json!({"width": 0.999_999_999, "height": 5}), json!({"width": 0.999_999_9, "height": 5})),
+    ] {
+        let spec = parse(json!({"crop": written}));
+        assert_eq!(spec.canonical(), json!({"crop": canonical}), "{written}");
+        assert_eq!(parse(json!({"crop": canonical})), spec, "{written}");
     }
 }
 
@@ -237,8 +376,8 @@ fn a_spec_that_names_no_profile_means_the_one_it_is_read_with() {
 fn everything() -> Value {
     json!({
         "trim": {"threshold": 20},
-        "resize": {"width": 0.5, "aspect": 1.5, "fit": "contain", "gravity": {"x": 0.25, "y": 0.75},
-            "background": "#102030", "enlarge": false, "dpr": 1.5},
+        "resize": {"width": 0.6, "aspect": 1.5, "fit": "contain", "gravity": {"x": 0.25, "y": 0.75},
+            "background": "#102030", "enlarge": false, "dpr": 2},
         "crop": {"width": 300, "height": 200, "gravity": "north"},
         "rotate": 45,
         "flip": true,
@@ -266,19 +405,21 @@ fn another_value_of_any_field_is_another_spec() {
     let mut hashes = BTreeMap::from([(parse(everything.clone()).hash(), "nothing".to_owned())]);
     for (pointer, values) in [
         ("/trim", json!([true, {"threshold": 0}, false])),
-        ("/resize/width", json!([0.6, 500])),
+        ("/resize/width", json!([0.7, 500])),
         ("/resize/aspect", json!([1.6, "4:3"])),
         ("/resize/fit", json!(["inside", "outside", "fill", "cover"])),
         ("/resize/gravity", json!([{"x": 0.2, "y": 0.75}, {"x": 0.25, "y": 0.7}, "west"])),
         ("/resize/background", json!(["#102031", "#aabbcc", "#10203040"])),
         ("/resize/enlarge", json!([true])),
-        ("/resize/dpr", json!([1, 2])),
+        ("/resize/dpr", json!([1, 3])),
         (
             "/crop",
-            json!([{"width": 300, "height": 200, "x": 0, "y": 0}, {"width": 300, "height": 200, "x": 1, "y": 0}]),
+            json!([{"width": 300, "height": 200, "x": 0, "y": 0}, {"width": 300, "height": 200, "x": 1, "y": 0},
+                {"width": 300, "height": 200, "x": 200, "y": 150, "center": true},
+                {"width": 300, "height": 200, "x": 200, "y": 150}]),
         ),
-        ("/crop/width", json!([301])),
-        ("/crop/height", json!([201])),
+        ("/crop/width", json!([301, 0.5])),
+        ("/crop/height", json!([201, 0.25, 0.5])),
         ("/crop/gravity", json!(["smart", "center"])),
         ("/rotate", json!([44, 46, 90, 0])),
         ("/flip", json!([false])),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     super::{Auto, Font, Profile, Source, Spec, parse as reader},
     parse,
+    wording::{backwards, fill, idle_otherwise, reworded},
 };
 use crate::domain::{format::Format, image::Focus};
 
@@ -62,6 +63,9 @@ fn length() -> impl Strategy<Value = Value> {
     prop_oneof![
         (1_u32..4000).prop_map(Value::from),
         (0.01..0.99).prop_map(|part: f64| json!(part)),
+        // Parts and dprs of few digits: their products are exact, however they are shared out.
+        (10_u32..1000).prop_map(|part| json!(f64::from(part) / 1e3)),
+        Just(json!(0.999_999_9)),
         Just(json!(200.0))
     ]
 }
@@ -78,7 +82,14 @@ fn resize() -> impl Strategy<Value = Value> {
         ("gravity", maybe(gravity())),
         ("background", maybe(color())),
         ("enlarge", maybe(any::<bool>().prop_map(Value::from))),
-        ("dpr", maybe((0.1..1.3).prop_map(|dpr: f64| json!(dpr)))),
+        (
+            "dpr",
+            maybe(prop_oneof![
+                (0.1..1.3).prop_map(|dpr: f64| json!(dpr)),
+                (20_u32..130).prop_map(|dpr| json!(f64::from(dpr) / 1e2)),
+                Just(json!(1.25)),
+            ]),
+        ),
     ]);
     (box_sides, rest).prop_map(|((first, second, aspect, swap), mut fields)| {
         let (one, other) = if swap { ("height", "width") } else { ("width", "height") };
@@ -94,10 +105,15 @@ fn resize() -> impl Strategy<Value = Value> {
 
 fn crop() -> impl Strategy<Value = Value> {
     prop_oneof![
-        (0..5000, 0..5000, 1..5000, 1..5000).prop_map(
-            |(x, y, width, height)| json!({"x": x, "y": y, "width": width, "height": height})
-        ),
-        (1..5000, 1..5000, gravity()).prop_map(
+        (-5000..5000, -5000..5000, length(), length(), proptest::option::of(any::<bool>()))
+            .prop_map(|(x, y, width, height, center)| {
+                let mut fields = json!({"x": x, "y": y, "width": width, "height": height});
+                if let Some(center) = center {
+                    fields["center"] = json!(center);
+                }
+                fields
+            }),
+        (length(), length(), gravity()).prop_map(
             |(width, height, gravity)| json!({"width": width, "height": height, "gravity": gravity})
         ),
     ]
@@ -273,153 +289,9 @@ fn spec() -> impl Strategy<Value = Value> {
 /// A picture, of which all that matters to a spec is random.
 fn source() -> impl Strategy<Value = Source> {
     let focus = proptest::option::of((0.0..=1.0, 0.0..=1.0).prop_map(|(x, y)| Focus { x, y }));
-    (proptest::sample::select(Format::ALL), any::<bool>(), focus)
-        .prop_map(|(format, has_alpha, focus)| Source { format, has_alpha, focus })
-}
-
-/// The same in other words: in lists, with every default spelled out and every value in another notation.
-fn reworded(spec: &Value) -> Value {
-    let mut other = in_other_words("", spec);
-    for (name, default) in [
-        ("strip", json!(true)),
-        ("profile", json!("best")),
-        ("background", json!("#FFF")),
-        ("lossless", json!(false)),
-        ("progressive", json!(false)),
-    ] {
-        fill(&mut other, name, default);
-    }
-    if let Some(list) = other.get_mut("operations") {
-        let list = list.as_array_mut().unwrap();
-        list.insert(0, json!({"filters": {"blur": 0, "colorize": "#ff000000"}}));
-        list.push(json!({"watermark": {"text": "unseen", "opacity": 0}}));
-        list.push(json!({"trim": false}));
-        return other;
-    }
-    let fields = other.as_object_mut().unwrap();
-    let list =
-        reader::OPERATIONS.iter().filter_map(|name| Some(json!({*name: fields.remove(*name)?})));
-    let list = list.flat_map(one_by_one).collect();
-    fields.insert("operations".to_owned(), list);
-    other
-}
-
-/// Each filter in an entry of its own.
-fn one_by_one(entry: Value) -> Vec<Value> {
-    match entry["filters"].as_object() {
-        Some(filters) => reader::FILTERS
-            .iter()
-            .filter_map(|name| Some(json!({"filters": {*name: filters.get(*name)?}})))
-            .collect(),
-        None => vec![entry],
-    }
-}
-
-fn fill(fields: &mut Value, name: &str, default: Value) {
-    if fields.get(name).is_none() {
-        fields[name] = default;
-    }
-}
-
-/// `value`, which stands under `name`, in another notation.
-fn in_other_words(name: &str, value: &Value) -> Value {
-    let text = value.as_str();
-    match (name, value) {
-        ("background" | "color" | "tint" | "colorize", _) => {
-            let color = text.unwrap().parse::<crate::domain::color::Color>().unwrap();
-            let digits: String =
-                color.channels().iter().map(|byte| format!("{byte:02X}")).collect();
-            json!(format!("#{digits}"))
-        }
-        ("gravity", _) if text == Some("center") => json!({"x": 0.5, "y": 0.5}),
-        ("gravity", _) if text == Some("west") => json!({"x": -0.0, "y": 0.5}),
-        ("gravity", _) if text == Some("southeast") => json!({"x": 1, "y": 1.0}),
-        ("format", _) if text == Some("jpeg") => json!("jpg"),
-        ("format", _) if text == Some("tif") => json!("tiff"),
-        ("quality", _) if text == Some("auto") => json!("auto:good"),
-        ("aspect", Value::Number(ratio)) => json!(ratio.to_string()),
-        ("trim", Value::Bool(true)) => json!({"threshold": 10.0}),
-        ("sepia", Value::Bool(on)) => json!(if *on { 100 } else { 0 }),
-        ("strip", Value::Bool(on)) => {
-            json!({"keep": if *on { &[][..] } else { &["icc", "copyright", "exif"][..] }})
-        }
-        ("keep", Value::Array(names)) => names.iter().rev().chain(names).cloned().collect(),
-        ("rotate", Value::Number(degrees)) => match degrees.as_i64().unwrap() {
-            degrees @ 1.. => json!(degrees - 360),
-            degrees => json!(degrees + 360),
-        },
-        ("x" | "y" | "round" | "threshold" | "pixelate" | "max_bytes", Value::Number(number)) => {
-            json!(number.as_f64().unwrap())
-        }
-        (_, Value::Array(items)) => items.iter().map(|item| in_other_words("", item)).collect(),
-        (_, Value::Object(fields)) => {
-            let fields =
-                fields.iter().map(|(name, value)| (name.clone(), in_other_words(name, value)));
-            let mut other = Value::Object(fields.collect());
-            for (name, default) in defaults(name, &other) {
-                fill(&mut other, name, default);
-            }
-            other
-        }
-        (_, other) => other.clone(),
-    }
-}
-
-/// What the object under `name` means where it says nothing.
-fn defaults(name: &str, fields: &Value) -> Vec<(&'static str, Value)> {
-    match name {
-        "resize" => vec![
-            ("fit", json!("cover")),
-            ("gravity", json!({"x": 0.5, "y": 0.5})),
-            ("enlarge", json!(true)),
-            ("dpr", json!(1.0)),
-        ],
-        "crop" if fields.get("x").is_none() => vec![("gravity", json!("center"))],
-        "border" => vec![("color", json!("#000"))],
-        "trim" => vec![("threshold", json!(10))],
-        "filters" => vec![
-            ("grayscale", json!(false)),
-            ("blur", json!(-0.0)),
-            ("hue", json!(-360)),
-            ("gamma", json!(1.0)),
-            ("pixelate", json!(1)),
-            ("vignette", json!(0)),
-            ("tint", json!("#abcdef00")),
-            ("colorize", json!("transparent")),
-        ],
-        "watermark" => {
-            let mut all = vec![
-                ("opacity", json!(1)),
-                ("gravity", json!("center")),
-                ("x", json!(0)),
-                ("y", json!(0)),
-                ("rotate", json!(360)),
-                ("tile", json!(false)),
-            ];
-            if fields.get("text").is_some() {
-                all.extend([("color", json!("#000000ff")), ("font", json!("sans"))]);
-            }
-            all
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// The same JSON with the fields of every object written in the opposite order.
-fn backwards(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .rev()
-                .map(|(name, value)| format!("{}: {}", json!(name), backwards(value)));
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
-        }
-        Value::Array(items) => {
-            format!("[{}]", items.iter().map(backwards).collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
+    (proptest::sample::select(Format::ALL), any::<bool>(), any::<bool>(), focus).prop_map(
+        |(format, has_alpha, is_animated, focus)| Source { format, has_alpha, is_animated, focus },
+    )
 }
 
 proptest! {
@@ -448,6 +320,14 @@ proptest! {
         let (spec, same) = (parse(written), parse(other.clone()));
         prop_assert_eq!(&same, &spec, "{}", other);
         prop_assert_eq!(same.hash(), spec.hash());
+    }
+
+    #[test]
+    fn what_is_idle_in_the_result_has_no_part_in_its_hash(written in spec(), source in source()) {
+        let other = idle_otherwise(&written, source);
+        let of = |value: &Value| parse(value.clone()).resolved(source, None);
+        prop_assert_eq!(of(&other), of(&written), "{}", other);
+        prop_assert_eq!(of(&other).hash(), of(&written).hash());
     }
 
     /// One field of a spec taken from another: the hash is another just when the meaning is.

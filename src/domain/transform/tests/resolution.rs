@@ -67,6 +67,85 @@ fn defaults_of_the_source_are_dropped() {
 }
 
 #[test]
+fn what_moves_goes_on_moving() {
+    let gif = Source { format: Format::Gif, is_animated: true, ..OPAQUE_JPEG };
+    let clear = Source { format: Format::Webp, has_alpha: true, ..gif };
+    let apng = Source { format: Format::Png, ..clear };
+    for (source, accept, format) in [
+        (gif, None, "gif"),
+        (gif, Some("image/*, */*;q=0.8"), "gif"),
+        (gif, Some("image/avif"), "gif"),
+        (gif, Some("image/avif,image/webp,*/*"), "webp"),
+        (clear, Some("image/webp;q=0, image/avif"), "gif"),
+        (clear, Some("image/webp"), "webp"),
+        (apng, None, "gif"),
+        (apng, Some("image/webp"), "webp"),
+        // A single frame is a picture like any other.
+        (Source { is_animated: false, ..gif }, Some("image/avif"), "avif"),
+        (Source { is_animated: false, ..gif }, None, "jpeg"),
+        (Source { is_animated: false, ..apng }, None, "png"),
+    ] {
+        let resolved = parse(json!({"format": "auto"})).resolved(source, accept);
+        assert_eq!(resolved.output(source).as_str(), format, "{source:?} {accept:?}");
+    }
+    // Outside of HTTP too, and as the engine itself reads it.
+    assert_eq!(parse(json!({"format": "auto"})).output(apng), Format::Gif);
+    assert_eq!(parse(json!({"format": "avif"})).output(apng), Format::Avif);
+}
+
+/// What decides nothing that anybody sees.
+#[test]
+fn what_is_idle_in_the_result_is_dropped() {
+    let fast = |fields: Value| {
+        let mut fields = fields;
+        fields["profile"] = json!("fast");
+        fields
+    };
+    let red = json!("#ff7f7f");
+    for (written, source, resolved) in [
+        // A profile says how a picture is resized, and how hard PNG, WebP and AVIF are packed.
+        (fast(json!({"flip": true})), OPAQUE_JPEG, json!({"flip": true})),
+        (fast(json!({"format": "gif"})), CLEAR_PNG, json!({"format": "gif"})),
+        (fast(json!({"resize": {"width": 0.5, "dpr": 2}})), OPAQUE_JPEG, json!({})),
+        (fast(json!({})), CLEAR_PNG, fast(json!({}))),
+        (fast(json!({"format": "webp"})), OPAQUE_JPEG, fast(json!({"format": "webp"}))),
+        (fast(json!({"resize": {"width": 9}})), OPAQUE_JPEG, fast(json!({"resize": {"width": 9}}))),
+        // White lies beneath what lies beneath a JPEG.
+        (
+            json!({"format": "jpeg", "background": "transparent"}),
+            CLEAR_PNG,
+            json!({"format": "jpeg"}),
+        ),
+        (
+            json!({"format": "jpeg", "background": "#ff000080"}),
+            CLEAR_PNG,
+            json!({"format": "jpeg", "background": red}),
+        ),
+        (
+            json!({"format": "jpeg", "background": "#ff7f7f"}),
+            CLEAR_PNG,
+            json!({"format": "jpeg", "background": red}),
+        ),
+        // In corners it is mixed with what is beneath them, and padding has its own.
+        (
+            json!({"format": "jpeg", "background": "#ff000080", "rotate": 30}),
+            CLEAR_PNG,
+            json!({"format": "jpeg", "background": "#ff000080", "rotate": 30}),
+        ),
+        (
+            json!({"resize": {"width": 9, "height": 9, "fit": "contain"}, "background": "#ff000080"}),
+            OPAQUE_JPEG,
+            json!({"resize": {"width": 9, "height": 9, "fit": "contain", "background": "#ff000080"}, "background": red}),
+        ),
+    ] {
+        let spec = parse(written.clone()).resolved(source, None);
+        assert_eq!(spec.canonical(), resolved, "{written}");
+        assert_eq!(parse(spec.canonical()), spec, "{written}");
+        assert_eq!(spec.resolved(source, None), spec, "{written}");
+    }
+}
+
+#[test]
 fn auto_minds_the_transparency_that_the_operations_bring() {
     for (fields, format) in [
         (json!({"round": 9}), "png"),

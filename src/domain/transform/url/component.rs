@@ -153,6 +153,7 @@ fn read_output(component: &mut Component, draft: &mut Draft) {
     for flag in component.take_flags() {
         match FLAGS.iter().find(|(name, _, _)| *name == flag.value).map(|(_, flag, _)| flag) {
             Some(Flag::Granted) => {}
+            Some(Flag::DropProfile) => draft.drop_profile(),
             Some(Flag::Progressive) => draft.set("progressive", true, flag),
             Some(Flag::Keep(kinds)) => draft.keep(kinds, flag),
             Some(Flag::OfLayer) => {

@@ -68,6 +68,8 @@ pub(super) struct Draft {
     output: BTreeMap<&'static str, (Value, Parameter)>,
     /// What presets say of the output.
     inherited: Map<String, Value>,
+    /// Whether no colour profile is kept, whoever says so.
+    drops_profile: bool,
     /// What the last padding is made of.
     padding: Option<(Value, Parameter)>,
     /// Each `dpr_` that stands without a size, and how many steps come before it.
@@ -81,6 +83,7 @@ impl Draft {
             steps: Vec::new(),
             output: BTreeMap::new(),
             inherited: Map::new(),
+            drops_profile: false,
             padding: None,
             loose: Vec::new(),
             faults: Vec::new(),
@@ -113,6 +116,11 @@ impl Draft {
         if let Some(Value::Array(kept)) = kept.0.get_mut("keep") {
             kept.extend(kinds.iter().map(|kind| Value::from(*kind)));
         }
+    }
+
+    /// Keeps no colour profile, not that of a preset either.
+    pub(super) fn drop_profile(&mut self) {
+        self.drops_profile = true;
     }
 
     /// Remembers what a padding is made of: the same lies beneath transparency, unless something else is said of that.
@@ -166,7 +174,10 @@ impl Draft {
         let steps = self.steps.iter().map(|step| json!({step.name.as_str(): step.value}));
         fields.insert("operations".to_owned(), steps.collect());
         match Spec::parse_with(&Value::Object(fields), profile) {
-            Ok(spec) if self.faults.is_empty() => Ok(spec),
+            Ok(mut spec) if self.faults.is_empty() => {
+                spec.keep.icc &= !self.drops_profile;
+                Ok(spec)
+            }
             Ok(_) => Err(self.faults),
             Err(found) => {
                 let found = found.into_iter().map(|fault| self.translate(fault));

@@ -26,12 +26,11 @@ pub fn url_reference_markdown() -> String {
                 );
             }
             None => {
-                let crop = "`crop`, in whole pixels";
                 row(
                     &mut text,
                     &[
                         name,
-                        crop.into(),
+                        "`crop`".into(),
                         "–".into(),
                         "`center`; with `x_`, `y_` that corner".into(),
                     ],

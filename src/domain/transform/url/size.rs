@@ -142,7 +142,7 @@ fn places() -> String {
     format!("not offered; there are: {}, xy_center", names.join(", "))
 }
 
-/// `c_crop`: whole pixels, at a corner or around a place.
+/// `c_crop`: a rectangle at a corner or around a place.
 fn read_crop(
     component: &mut Component,
     draft: &mut Draft,
@@ -159,8 +159,7 @@ fn read_crop(
     let cornered = offsets.iter().any(Option::is_some);
     match component.take("g") {
         Some(g) if g.value == "xy_center" => {
-            let sides = sides.as_ref().map(|sides| [&sides[0].0, &sides[1].0]);
-            read_center(g, offsets, sides, &mut step, faults);
+            read_center(g, offsets, &mut step, faults);
         }
         Some(g) if cornered && g.value != "north_west" => {
             faults.push(g.fault("with x_ and y_, c_crop takes g_north_west and g_xy_center alone"));
@@ -192,7 +191,7 @@ fn crop_sides(
 ) -> Option<[Said; 2]> {
     let before = faults.len();
     let mut read =
-        |side: Option<Parameter>| side.and_then(|side| Some((side.pixels(faults)?, side)));
+        |side: Option<Parameter>| side.and_then(|side| Some((read_length(&side, faults)?, side)));
     let [width, height] = sides;
     let (width, height) = (read(width), read(height));
     match (width, height, ratio) {
@@ -232,6 +231,10 @@ fn other_side(
         }
         None => part(&ratio.value),
     };
+    if side.is_f64() {
+        faults.push(ratio.fault("does not go with a fraction in c_crop; say both w_ and h_"));
+        return None;
+    }
     let other = parsed.zip(side.as_f64()).map(|(ratio, side)| apply(side, ratio).round().max(1.0));
     match other {
         Some(other) => Some((Value::from(other), ratio)),
@@ -245,13 +248,10 @@ fn other_side(
 /// `x_` and `y_` as the left top corner; one that is not given is 0.
 fn read_corner(offsets: [Option<Parameter>; 2], step: &mut Step, faults: &mut Vec<Fault>) {
     for (field, offset) in ["x", "y"].into_iter().zip(offsets) {
-        match offset {
-            None => step.imply(field, 0),
-            Some(offset) => {
-                if let Some(pixels) = offset.pixels(faults) {
-                    step.set(field, pixels, offset);
-                }
-            }
+        match offset.map(|offset| (offset.pixels(faults), offset)) {
+            Some((Some(pixels), offset)) => step.set(field, pixels, offset),
+            // One that can't be read has been told of; the parser would only miss it.
+            Some((None, _)) | None => step.imply(field, 0),
         }
     }
 }
@@ -260,7 +260,6 @@ fn read_corner(offsets: [Option<Parameter>; 2], step: &mut Step, faults: &mut Ve
 fn read_center(
     gravity: Parameter,
     [x, y]: [Option<Parameter>; 2],
-    sides: Option<[&Value; 2]>,
     step: &mut Step,
     faults: &mut Vec<Fault>,
 ) {
@@ -274,12 +273,10 @@ fn read_center(
         step.set("gravity", json!({"x": across, "y": down}), gravity);
         return;
     }
-    for ((field, middle), side) in [("x", x), ("y", y)].into_iter().zip(sides.into_iter().flatten())
-    {
-        if let Some(pixels) = middle.pixels(faults) {
-            let half = side.as_f64().map(|side| (side / 2.0).floor());
-            let start = pixels.as_f64().zip(half).map(|(middle, half)| (middle - half).max(0.0));
-            step.set(field, start, middle);
-        }
+    for (field, middle) in [("x", x), ("y", y)] {
+        // One that can't be read has been told of; the parser would only miss it.
+        let pixels = middle.pixels(faults).unwrap_or_else(|| 0.into());
+        step.set(field, pixels, middle);
     }
+    step.set("center", true, gravity);
 }

@@ -50,7 +50,7 @@ pub(super) const PARAMETERS: &[Known] = &[
     known(
         "x",
         "pixels; a fraction, `0.25`, with `g_xy_center`",
-        "`crop.x`; with `g_xy_center` the point that matters; in a layer `watermark.x`, inwards from the edge that `g_` names",
+        "`crop.x`; with `g_xy_center` the point that matters, in pixels with `crop.center`; in a layer `watermark.x`, inwards from the edge that `g_` names",
         "c_crop, g_xy_center or a layer",
     ),
     known("y", "the same, downwards", "`crop.y`, `watermark.y`", "c_crop, g_xy_center or a layer"),
@@ -189,6 +189,8 @@ pub(super) enum Flag {
     Progressive,
     /// Keeps these of the source's metadata.
     Keep(&'static [&'static str]),
+    /// Does not keep the source's colour profile, whatever a preset says.
+    DropProfile,
     /// It belongs to a layer, and is read there.
     OfLayer,
 }
@@ -197,7 +199,11 @@ pub(super) enum Flag {
 pub(super) const FLAGS: &[(&str, Flag, &str)] = &[
     ("progressive", Flag::Progressive, "`progressive`"),
     ("lossy", Flag::Granted, "nothing: what can lose does, unless `lossless` is asked for"),
-    ("strip_profile", Flag::Granted, "nothing: the profile is applied and dropped in any case"),
+    (
+        "strip_profile",
+        Flag::DropProfile,
+        "`strip` without `icc`: the profile is applied and dropped, as it is anyway unless a preset keeps it",
+    ),
     (
         "keep_iptc",
         Flag::Keep(&["exif", "iptc", "xmp"]),

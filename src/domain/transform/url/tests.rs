@@ -180,6 +180,30 @@ fn a_layer_ends_where_it_is_applied_or_with_its_component() {
 }
 
 #[test]
+fn a_crop_takes_pixels_and_fractions() {
+    let sized = |width: f64, height: f64| json!({"width": width, "height": height});
+    assert_eq!(meaning("c_crop,w_0.5,h_0.25"), json!({"crop": sized(0.5, 0.25)}));
+    let meant = json!({"crop": {"width": 0.5, "height": 80, "gravity": "southeast"}});
+    assert_eq!(meaning("c_crop,w_0.5,h_80,g_south_east"), meant);
+    let meant = json!({"crop": {"width": 0.5, "height": 0.5, "x": 10, "y": 0}});
+    assert_eq!(meaning("c_crop,w_0.5,h_0.5,x_10"), meant);
+    // Outside is cut off.
+    let meant = json!({"crop": {"width": 60, "height": 80, "x": 0, "y": 20}});
+    assert_eq!(meaning("c_crop,w_100,h_80,x_-40,y_20"), meant);
+}
+
+#[test]
+fn a_crop_around_a_point_is_moved_inside_at_every_edge() {
+    let around = |x: i32, y: i32| json!({"crop": {"width": 100, "height": 100, "x": x, "y": y, "center": true}});
+    let crop = |x: i32, y: i32| meaning(&format!("c_crop,w_100,h_100,g_xy_center,x_{x},y_{y}"));
+    assert_eq!(crop(445, 295), around(445, 295));
+    assert_eq!(crop(10, 295), around(50, 295));
+    assert_eq!(crop(10, 10), json!({"crop": {"width": 100, "height": 100, "x": 0, "y": 0}}));
+    let meant = json!({"crop": {"width": 0.5, "height": 0.5, "x": 30, "y": 40, "center": true}});
+    assert_eq!(meaning("c_crop,w_0.5,h_0.5,g_xy_center,x_30,y_40"), meant);
+}
+
+#[test]
 fn dpr_goes_to_the_nearest_size() {
     assert_eq!(meaning("w_50,dpr_2.0"), json!({"resize": {"width": 100}}));
     assert_eq!(meaning("w_50/r_5/dpr_2"), json!({"resize": {"width": 100}, "round": 5}));
@@ -230,7 +254,11 @@ fn nothing_is_passed_over() {
         ("c_crop,w_5", "/0/c"),
         ("c_crop,w_5,h_5,g_south,x_1", "/0/g"),
         ("c_crop,w_5,h_5,g_xy_center,x_1", "/0/g"),
-        ("c_crop,w_5,h_5,x_-1", "/0/x"),
+        ("c_crop,w_5,h_5,x_-1000001", "/0/x"),
+        ("c_crop,w_5,h_5,x_0.5", "/0/x"),
+        ("c_crop,w_1.5,h_0.5", "/0/w"),
+        ("c_crop,w_0.5,h_1.0", "/0/h"),
+        ("c_crop,w_0.5,ar_16:9", "/0/ar"),
         ("w_1.0", "/0/w"),
         ("w_0", "/0/w"),
         ("w_1e3", "/0/w"),
@@ -278,6 +306,8 @@ fn a_preset_stands_where_it_is_named() {
             "background": "red", "quality": 50, "format": "webp", "profile": "fast",
         }))),
         "twice" => Some(parse(json!({"operations": [{"round": 3}, {"resize": {"width": 7}}]}))),
+        "whole" => Some(parse(json!({"strip": false}))),
+        "marked" => Some(parse(json!({"strip": {"keep": ["icc", "xmp"]}}))),
         _ => None,
     };
     let read = |url: &str| Spec::from_url_with(url, Profile::Fast, &presets);
@@ -295,6 +325,16 @@ fn a_preset_stands_where_it_is_named() {
     // A preset is as it was made, whatever the deployment's profile is.
     assert_eq!(meaning("t_twice"), json!({"operations": [{"round": 3}, {"resize": {"width": 7}}]}));
     assert_eq!(meaning("w_7"), json!({"resize": {"width": 7}, "profile": "fast"}));
+    // A flag of the URL takes away what a preset keeps, wherever it stands.
+    for (url, strip) in [
+        ("t_whole", json!(false)),
+        ("t_whole/fl_strip_profile", json!({"keep": ["exif"]})),
+        ("fl_strip_profile/t_whole", json!({"keep": ["exif"]})),
+        ("t_marked/fl_strip_profile.lossy", json!({"keep": ["xmp"]})),
+        ("t_marked/fl_strip_profile,fl_keep_attribution", json!({"keep": ["copyright"]})),
+    ] {
+        assert_eq!(meaning(url), json!({"strip": strip}), "{url}");
+    }
     for (url, pointer) in [("w_5/t_none", "/1/t"), ("t_card,w_5", "/0/w")] {
         assert_eq!(read(url).unwrap_err()[0].pointer, pointer, "{url}");
     }

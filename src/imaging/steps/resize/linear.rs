@@ -10,6 +10,7 @@ use super::Layout;
 use crate::{
     domain::error::Error,
     imaging::{
+        color::{self, Curve, Space},
         control::{Control, Failure},
         picture::{Raster, rows, rows_mut},
         sample::Sample,
@@ -26,13 +27,14 @@ const ROWS: u32 = 64;
 pub(super) fn resize<S: Sample>(
     frame: &Raster<S>,
     layout: &Layout,
+    space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let [left, top, width, height] = layout.source;
     let (across, down) = layout.picture;
     let scale = height / f64::from(down);
     let reach = REACH * scale.max(1.0) + 1.0;
-    let light = Light::<S>::new();
+    let light = Light::<S>::new(space.curve());
     let source: Vec<&[[S; 4]]> = rows::<S>(frame).collect();
     let mut result = Raster::<S>::new(across, down);
     let mut resizer = Resizer::new();
@@ -87,18 +89,31 @@ fn count_of(row: usize) -> f64 {
 }
 
 /// Between samples and premultiplied light, 0 to 1.
-struct Light<S> {
+struct Light<'c, S> {
     /// The light of every sample.
     table: Vec<f32>,
+    /// As [`TONES`].
+    tones: &'c [f32],
     depth: std::marker::PhantomData<S>,
 }
 
-impl<S: Sample> Light<S> {
-    fn new() -> Self {
+impl<'c, S: Sample> Light<'c, S> {
+    /// By that curve; by sRGB's where there is none.
+    fn new(curve: Option<&'c Curve>) -> Self {
         let full = S::max_value().index();
         #[allow(clippy::cast_precision_loss)] // At most 65535.
-        let table = (0..=full).map(|index| light(index as f32 / full as f32)).collect();
-        Self { table, depth: std::marker::PhantomData }
+        let values = (0..=full).map(|index| index as f32 / full as f32);
+        let depth = std::marker::PhantomData;
+        match curve {
+            None => {
+                let table = values.map(color::light).collect();
+                Self { table, tones: &TONES, depth }
+            }
+            Some(curve) => {
+                let table = values.map(|value| curve.light(value)).collect();
+                Self { table, tones: curve.tones(lights()), depth }
+            }
+        }
     }
 
     fn of(&self, pixel: &[S; 4]) -> [f32; 4] {
@@ -114,49 +129,45 @@ impl<S: Sample> Light<S> {
             return [S::from_byte(0); 4];
         }
         let share = 1.0 / alpha;
-        let sample = |light: f32| S::nearest(tone((light * share).clamp(0.0, 1.0)) * S::FULL);
+        let sample =
+            |light: f32| S::nearest(tone(self.tones, (light * share).clamp(0.0, 1.0)) * S::FULL);
         [sample(red), sample(green), sample(blue), transparency]
     }
-}
-
-/// The light of an sRGB value, both 0 to 1 (IEC 61966-2-1).
-fn light(value: f32) -> f32 {
-    if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
 }
 
 /// Points of [`TONES`].
 const STEPS: usize = 4096;
 /// The sRGB values of √light in equal steps: even where light is scarce, a line between two of them is as good as the curve.
-static TONES: LazyLock<Vec<f32>> = LazyLock::new(|| {
+static TONES: LazyLock<Vec<f32>> = LazyLock::new(|| lights().map(color::tone).collect());
+
+/// The lights of which a table has the values.
+fn lights() -> impl Iterator<Item = f32> {
     #[allow(clippy::cast_precision_loss)] // A few thousand.
     let root = |step: usize| step as f32 / STEPS as f32;
-    (0..STEPS + 2).map(|step| exact_tone(root(step) * root(step))).collect()
-});
+    (0..STEPS + 2).map(move |step| root(step) * root(step))
+}
 
-/// The sRGB value of light, both 0 to 1.
+/// The value of light, both 0 to 1, by that table.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // 0 to STEPS.
-fn tone(light: f32) -> f32 {
+fn tone(tones: &[f32], light: f32) -> f32 {
     let at = light.sqrt() * STEPS as f32;
     let step = at as usize;
     let between = |from: f32, to: f32| from + (to - from) * (at - step as f32);
-    match TONES.get(step..step + 2) {
+    match tones.get(step..step + 2) {
         Some([from, to]) => between(*from, *to),
         _ => 1.0,
     }
 }
 
-fn exact_tone(light: f32) -> f32 {
-    if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn every_sample_comes_back() {
-        fn check<S: Sample + std::fmt::Debug>() {
-            let table = Light::<S>::new();
+        fn check<S: Sample + std::fmt::Debug>(curve: Option<&Curve>) {
+            let table = Light::<S>::new(curve);
             for index in 0..=S::max_value().index() {
                 #[allow(clippy::cast_precision_loss)]
                 let sample = S::nearest(index as f32);
@@ -164,19 +175,23 @@ mod tests {
                 assert_eq!(table.to(table.of(&opaque)), opaque);
             }
         }
-        check::<u8>();
-        check::<u16>();
+        check::<u8>(None);
+        check::<u16>(None);
+        let srgb = moxcms::ColorProfile::new_srgb().encode().unwrap();
+        let adobe = moxcms::ColorProfile::new_adobe_rgb().encode().unwrap();
+        check::<u8>(Space::of(Some(&srgb)).curve());
+        check::<u8>(Space::of(Some(&adobe)).curve());
     }
 
     #[test]
     fn the_curve_is_that_of_srgb() {
         for (value, expected) in [(0.0, 0.0), (0.5, 0.214_041), (1.0, 1.0), (0.02, 0.001_548)] {
-            assert!((light(value) - expected).abs() < 1e-6, "{value}");
+            assert!((color::light(value) - expected).abs() < 1e-6, "{value}");
         }
         for step in 0..=100_000_u32 {
             #[allow(clippy::cast_precision_loss)]
             let light = step as f32 / 1e5;
-            assert!((tone(light) - exact_tone(light)).abs() < 0.3 / 65_535.0, "{light}");
+            assert!((tone(&TONES, light) - color::tone(light)).abs() < 0.3 / 65_535.0, "{light}");
         }
     }
 }

@@ -10,6 +10,7 @@ use image::{Rgba, RgbaImage};
 use serde_json::{Value, json};
 
 use super::{layout, resize};
+use crate::imaging::color::SRGB;
 use crate::{
     domain::transform::{Operation, Profile, Resize, Spec},
     imaging::{control::Control, samples},
@@ -62,7 +63,7 @@ fn reference(picture: &RgbaImage, source: [f64; 4], width: u32, height: u32) -> 
 
 /// In gamma light, as the reference is.
 fn resized(picture: RgbaImage, spec: &Resize, has_alpha: bool) -> RgbaImage {
-    resize::<u8>(picture, spec, Profile::Fast, has_alpha, &Control::default()).unwrap()
+    resize::<u8>(picture, spec, Profile::Fast, has_alpha, &SRGB, &Control::default()).unwrap()
 }
 
 fn worst(one: &RgbaImage, other: &RgbaImage) -> u8 {
@@ -193,7 +194,8 @@ fn the_best_profile_mixes_light_strip_by_strip() {
         let plan = layout(&spec, picture.dimensions());
         let expected = resized_in_light(&picture, plan.source, plan.picture);
         let control = Control::default();
-        let result = resize::<u8>(picture.clone(), &spec, Profile::Best, true, &control).unwrap();
+        let result =
+            resize::<u8>(picture.clone(), &spec, Profile::Best, true, &SRGB, &control).unwrap();
         for (pixel, expected) in result.pixels().zip(expected) {
             // Where hardly anything is seen, colours are as good as any.
             let allowed = if expected[3] < 16.0 { 255.0 } else { 1.5 };
@@ -214,8 +216,9 @@ fn both_depths_agree() {
     let spec = parsed(json!({"width": 41, "height": 33}));
     for profile in [Profile::Best, Profile::Fast] {
         let control = Control::default();
-        let eight = resize::<u8>(eight.clone(), &spec, profile, false, &control).unwrap();
-        let sixteen = resize::<u16>(sixteen.clone(), &spec, profile, false, &control).unwrap();
+        let eight = resize::<u8>(eight.clone(), &spec, profile, false, &SRGB, &control).unwrap();
+        let sixteen =
+            resize::<u16>(sixteen.clone(), &spec, profile, false, &SRGB, &control).unwrap();
         for (eight, sixteen) in eight.iter().zip(sixteen.iter()) {
             assert!((f64::from(*sixteen) / 257.0 - f64::from(*eight)).abs() <= 1.0);
         }

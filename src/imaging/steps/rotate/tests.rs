@@ -4,13 +4,14 @@
 use image::{Rgba, RgbaImage};
 
 use super::{rotate, size_after};
+use crate::imaging::color::SRGB;
 use crate::{
     domain::color::Color,
     imaging::{control::Control, samples},
 };
 
 fn turned(frame: RgbaImage, degrees: u16, background: Color) -> RgbaImage {
-    rotate::<u8>(frame, degrees, background, &Control::default()).unwrap()
+    rotate::<u8>(frame, degrees, background, &SRGB, &Control::default()).unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use image::{Rgba, RgbaImage};
 use serde_json::{Value, json};
 
 use super::{lay, prepare};
+use crate::imaging::color::SRGB;
 use crate::{
     domain::{
         error::{Code, Error},
@@ -27,7 +28,7 @@ fn attempt(frame: RgbaImage, value: Value, overlays: &Overlays) -> Result<RgbaIm
     let spec = Spec::parse(&json!({"watermark": value})).unwrap();
     let Operation::Watermark(watermark) = &spec.operations[0] else { panic!("no watermark") };
     let (limits, control) = (Limits::default(), Control::default());
-    prepare(watermark, overlays, frame.dimensions(), &limits, &control)
+    prepare(watermark, overlays, frame.dimensions(), &SRGB, &limits, &control)
         .and_then(|prepared| lay::<u8>(&prepared, frame, &control))
         .map_err(|failure| match failure {
             Failure::Refused(error) => error,
@@ -216,7 +217,8 @@ fn both_depths_are_marked_alike() {
     .unwrap();
     let Operation::Watermark(watermark) = &spec.operations[0] else { panic!("no watermark") };
     let (limits, control) = (Limits::default(), Control::default());
-    let prepared = prepare(watermark, &Overlays::default(), (80, 80), &limits, &control).unwrap();
+    let prepared =
+        prepare(watermark, &Overlays::default(), (80, 80), &SRGB, &limits, &control).unwrap();
     let eight = Raster::from_pixel(80, 80, Rgba([10_u8, 60, 200, 90]));
     let sixteen = Raster::from_pixel(80, 80, Rgba([10_u16 * 257, 60 * 257, 200 * 257, 90 * 257]));
     let eight = lay::<u8>(&prepared, eight, &control).unwrap();
