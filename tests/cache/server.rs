@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -18,8 +19,17 @@ pub struct Server {
 impl Server {
     /// One that has yet to be started.
     pub fn absent() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
+        // Not one of those that the system hands out: while this one is absent, another test would be given it.
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let port = loop {
+            let n = std::process::id()
+                .wrapping_mul(97)
+                .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            let port = u16::try_from(20_000 + n % 10_000).expect("a port");
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                break port;
+            }
+        };
         Self { port, process: None, directory: tempfile::tempdir().expect("a directory") }
     }
 
