@@ -152,7 +152,11 @@ impl App {
             publisher: Address::new(ADMITTED, QUEUE_DEADLINE),
             // Of the embedded database this process is the only one.
             metadata_cached: config.redis.is_some() || config.is_embedded(),
-            transformer: Transformer::new(config.transform_threads, config.limits.clone())?,
+            transformer: Transformer::new(
+                config.transform_threads,
+                config.transform_memory,
+                config.limits.clone(),
+            )?,
             originals: Arc::new(Semaphore::new(originals(&config))),
             tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
             refresh_lifetime: config.auth.refresh_expiry,

@@ -25,6 +25,10 @@ struct Server {
 
 impl Server {
     async fn start(role: &str) -> Self {
+        Self::start_with(role, &[]).await
+    }
+
+    async fn start_with(role: &str, settings: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_darkroom"))
             .args(["serve", "--port", "0"])
@@ -36,6 +40,7 @@ impl Server {
             .env("RATE_LIMIT_UPLOADS", "0")
             .env("RATE_LIMIT_LOGIN", "0")
             .env("RATE_LIMIT_LOGIN_USERNAME", "0")
+            .envs(settings.iter().copied())
             .current_dir(data.path())
             .stderr(Stdio::piped())
             .spawn()
@@ -174,4 +179,53 @@ async fn an_upload_is_streamed() {
     assert_eq!(server.upload(large).await.status(), StatusCode::CREATED);
     let grown = server.memory("VmHWM").saturating_sub(before) / MIB;
     assert!(grown <= 6, "the peak rose by {grown} MiB for 20 MiB");
+}
+
+/// However many pictures are asked for at once, those being made take no more than they may together; one that alone might take
+/// more is refused.
+#[tokio::test]
+async fn all_threads_together_keep_to_the_memory_they_were_given() {
+    const BUDGET: u64 = 128;
+    let settings = [
+        ("TRANSFORM_MEMORY", "128MiB"),
+        ("TRANSFORM_THREADS", "4"),
+        // Who waits for the others shall not be refused for it.
+        ("TRANSFORM_TIMEOUT", "10m"),
+        ("DRAIN_TIMEOUT", "11m"),
+    ];
+    let server = Server::start_with("api", &settings).await;
+    // One takes some 50 MiB, and at most 100 as far as its headers tell.
+    let noisy = |width, height| {
+        image::RgbImage::from_fn(width, height, |x, y| {
+            let noise = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503)) >> 27;
+            image::Rgb([noise, x / 16 + noise, y / 9].map(|value| value.to_le_bytes()[0]))
+        })
+    };
+    let upload = async |width, height| {
+        let mut file = std::io::Cursor::new(Vec::new());
+        noisy(width, height).write_to(&mut file, image::ImageFormat::Jpeg).unwrap();
+        let image: Value = server.upload(file.into_inner()).await.json().await.unwrap();
+        format!("/api/v1/images/{}/transform?sync=true", image["id"].as_str().unwrap())
+    };
+    let (path, too_large) = (upload(3000, 2000).await, upload(5000, 3000).await);
+    let ask = async |path: &str, quality: u32| {
+        let spec = json!({ "quality": quality });
+        server.request(Method::POST, path).json(&spec).send().await.unwrap()
+    };
+    // What there is for the first picture stays.
+    assert_eq!(ask(&path, 50).await.status(), StatusCode::OK);
+
+    let refused = ask(&too_large, 50).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let refused: Value = refused.json().await.unwrap();
+    assert_eq!(refused["code"], "image_too_large");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("at most 128 (TRANSFORM_MEMORY)"), "{detail}");
+
+    let before = server.memory("VmRSS");
+    let asked = stream::iter(51..59).map(|quality| ask(&path, quality)).buffer_unordered(8);
+    let answers: Vec<_> = asked.map(|answer| answer.status()).collect().await;
+    assert_eq!(answers, [StatusCode::OK; 8]);
+    let grown = server.memory("VmHWM").saturating_sub(before) / MIB;
+    assert!(grown <= BUDGET, "{grown} MiB more than before, of {BUDGET}");
 }

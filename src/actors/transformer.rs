@@ -2,12 +2,19 @@
 //! pool busy.
 //!
 //! The queue in front of it is bounded and has two lanes: somebody waits for what is `Interactive`,
-//! so it goes first. Work beyond the bound is refused as `overloaded`; work that waited past its
-//! deadline, or whose caller has left, is not begun.
+//! so it goes first. Work beyond the bound is refused as `overloaded`, and so is work that waited past
+//! its deadline; work whose caller has left is not begun.
+//!
+//! What all threads together take is bounded by `TRANSFORM_MEMORY`: before a thread begins, what its
+//! work will take at most is predicted and reserved. What could never have that much is refused.
 
 use std::{
+    io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,7 +29,7 @@ use ractor::{
     },
 };
 use rayon::ThreadPool;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::supervisor::Child;
 use crate::{
@@ -33,9 +40,13 @@ use crate::{
         limits::Limits,
         transform::Spec,
     },
-    imaging::{self, Control, Failure, Output, Overlays},
+    imaging::{self, Control, Cost, Failure, Output, Overlays},
 };
 
+/// Memory is reserved in so many bytes.
+const UNIT: u64 = 1024;
+/// As many as a semaphore has at most on any machine.
+const MOST_UNITS: u32 = u32::MAX >> 3;
 /// Work that waits for a thread, per thread of the pool; beyond it, work is refused.
 const QUEUE_PER_THREAD: usize = 64;
 
@@ -72,6 +83,10 @@ pub struct Work {
     /// waiting behind others costs it no attempt.
     deadline: Option<Instant>,
     cancel: Cancel,
+    /// Units of memory that it may take.
+    memory: u32,
+    /// Set when a thread begins.
+    begun: Arc<AtomicBool>,
     /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
     reply: Option<oneshot::Sender<Result<Made, Failure>>>,
 }
@@ -100,15 +115,19 @@ type Pool = Factory<Key, Work, (), Painter, QueuerRouting<Key, Work>, Queue>;
 pub struct Transformer {
     entrance: watch::Sender<Option<ActorRef<Entrance>>>,
     pool: Arc<ThreadPool>,
+    /// What no work has reserved, in [`UNIT`]s.
+    memory: Arc<Semaphore>,
+    /// What there is at most, in bytes.
+    most_memory: u64,
     limits: Arc<Limits>,
 }
 
 impl Transformer {
-    /// A pool of `threads` threads that refuses what passes `limits`.
+    /// A pool of `threads` threads that together take no more than `memory` bytes and that refuses what passes `limits`.
     ///
     /// # Errors
     /// When the threads can't be started.
-    pub fn new(threads: usize, limits: Limits) -> Result<Self> {
+    pub fn new(threads: usize, memory: u64, limits: Limits) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|n| format!("transform-{n}"))
@@ -117,6 +136,8 @@ impl Transformer {
         Ok(Self {
             entrance: watch::Sender::new(None),
             pool: Arc::new(pool),
+            memory: Arc::new(Semaphore::new(units(memory) as usize)),
+            most_memory: memory,
             limits: Arc::new(limits),
         })
     }
@@ -124,8 +145,9 @@ impl Transformer {
     /// Transforms `input` by `spec`.
     ///
     /// # Errors
-    /// What the engine refuses; `overloaded` when too much waits already; `transform_timeout`;
-    /// `image_corrupt` when a codec panicked. [`Failure::Cancelled`] after `cancel`.
+    /// What the engine refuses; `image_too_large` when it might take more than all of the memory; `overloaded` when too much
+    /// waits already, or when it waited past its deadline; `transform_timeout`; `image_corrupt` when a codec panicked.
+    /// [`Failure::Cancelled`] after `cancel`.
     pub async fn transform(
         &self,
         input: Bytes,
@@ -158,10 +180,21 @@ impl Transformer {
         priority: Priority,
         cancel: Cancel,
     ) -> Result<Made, Failure> {
-        let (reply, answer) = oneshot::channel();
         let timeout = self.limits.timeout;
         let deadline = (priority == Priority::Interactive).then(|| Instant::now() + timeout);
-        let work = Work { task, input, deadline, cancel, reply: Some(reply) };
+        let (task, cost) = self.foresee(task, input.clone()).await?;
+        let memory = self.admit(cost)?;
+        let (reply, answer) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let work = Work {
+            task,
+            input,
+            deadline,
+            cancel,
+            memory,
+            begun: begun.clone(),
+            reply: Some(reply),
+        };
         let job = Job::with_options(priority, work, JobOptions::new(deadline.map(|_| timeout)));
         let refused = |cause| Failure::Refused(Error::overloaded(cause));
 
@@ -183,8 +216,44 @@ impl Transformer {
         match answered {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(refused("the transformer died over it")),
-            Err(_) => Err(Failure::Refused(timed_out(timeout))),
+            Err(_) if begun.load(Ordering::Relaxed) => Err(timed_out(timeout).into()),
+            Err(_) => Err(waited(timeout).into()),
         }
+    }
+
+    /// What the task will take. The headers alone are looked at, but those of an animation are spread over the file: so not
+    /// on a thread that serves requests, and not behind the pictures of the pool.
+    async fn foresee(&self, task: Task, input: Bytes) -> Result<(Task, Cost)> {
+        let limits = self.limits.clone();
+        let foreseen = tokio::task::spawn_blocking(move || {
+            let probe = |file: &Bytes| imaging::probe(Cursor::new(file), &limits);
+            let cost = match &task {
+                Task::Transform { overlays, spec } => {
+                    let marks = overlays.iter().map(|(id, file)| Ok((*id, probe(file)?)));
+                    let marks = marks.collect::<Result<_>>()?;
+                    imaging::predict(spec, &probe(&input)?, &marks, &limits)?
+                }
+                Task::Describe => imaging::predict_description(&probe(&input)?, &limits),
+            };
+            Ok((task, cost))
+        });
+        foreseen.await.map_err(Error::internal)?
+    }
+
+    /// How many units of memory work of this cost reserves.
+    fn admit(&self, cost: Cost) -> Result<u32> {
+        if cost.memory > self.most_memory {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            return Err(Error::new(
+                Code::ImageTooLarge,
+                format!(
+                    "the transformation may take {} MiB of memory; at most {} (TRANSFORM_MEMORY)",
+                    mib(cost.memory),
+                    mib(self.most_memory),
+                ),
+            ));
+        }
+        Ok(units(cost.memory))
     }
 
     /// The child that runs the factory.
@@ -223,6 +292,16 @@ fn timed_out(timeout: Duration) -> Error {
     Error::new(Code::TransformTimeout, detail)
 }
 
+/// For work that was not begun in its time.
+fn waited(timeout: Duration) -> Error {
+    Error::overloaded(format!("the transformation waited for {} s", timeout.as_secs_f32()))
+}
+
+/// Bytes as units of memory.
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(MOST_UNITS)
+}
+
 /// Which lane a piece of work waits in; all of it can be refused.
 struct Lanes;
 
@@ -245,7 +324,7 @@ impl DiscardHandler<Key, Work> for Refuse {
     fn discard(&self, reason: DiscardReason, job: &mut Job<Key, Work>) {
         if let Some(reply) = job.msg.reply.take() {
             let error = match reason {
-                DiscardReason::TtlExpired => timed_out(self.timeout),
+                DiscardReason::TtlExpired => waited(self.timeout),
                 _ => Error::overloaded("the transformer's queue is full"),
             };
             // Whoever asked may have left.
@@ -259,14 +338,41 @@ struct Painters(Transformer);
 
 impl WorkerBuilder<Painter, ()> for Painters {
     fn build(&mut self, _: WorkerId) -> (Painter, ()) {
-        (Painter { pool: self.0.pool.clone(), limits: self.0.limits.clone() }, ())
+        let Transformer { pool, memory, limits, .. } = self.0.clone();
+        (Painter { pool, memory, limits }, ())
     }
 }
 
 /// A worker: brings one picture at a time to the pool.
 struct Painter {
     pool: Arc<ThreadPool>,
+    memory: Arc<Semaphore>,
     limits: Arc<Limits>,
+}
+
+impl Painter {
+    /// Reserves what the work may take, in the order of asking; `None` when it is not wanted any more, or was answered.
+    async fn room(&self, work: &mut Work) -> Option<OwnedSemaphorePermit> {
+        let room = self.memory.clone().acquire_many_owned(work.memory);
+        let deadline = work.deadline;
+        let too_late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let left = work.reply.as_mut()?.closed();
+        tokio::select! {
+            room = room => return room.ok(),
+            () = left => {}
+            () = too_late => {
+                let reply = work.reply.take()?;
+                // Whoever asked may have left.
+                let _ = reply.send(Err(waited(self.limits.timeout).into()));
+            }
+        }
+        None
+    }
 }
 
 impl Worker for Painter {
@@ -291,13 +397,16 @@ impl Worker for Painter {
         job: Job<Key, Work>,
         (): &mut (),
     ) -> Result<Key, ActorProcessingErr> {
+        let mut work = job.msg;
+        let Some(room) = self.room(&mut work).await else { return Ok(job.key) };
         let (finished, finish) = oneshot::channel();
         let limits = self.limits.clone();
-        let mut work = job.msg;
         self.pool.spawn(move || {
+            let _room = room;
             if let Some(reply) = work.reply.take()
                 && !reply.is_closed()
             {
+                work.begun.store(true, Ordering::Relaxed);
                 // Whoever asked may leave while the work is done.
                 let _ = reply.send(paint(&work, &limits));
             }

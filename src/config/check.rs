@@ -8,7 +8,7 @@ use super::{
     Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue, RateLimits,
     Redis,
     kind::{Value, time},
-    redis,
+    machine, redis,
     report::{Fault, Faults, Warning},
     secrets, services,
     settings::{Said, Settings},
@@ -112,6 +112,9 @@ impl Settings {
             (Preset::Computed(_), "TRANSFORM_THREADS") => {
                 let cores = thread::available_parallelism().map_or(1, usize::from);
                 Some(cores.min(1_024).to_string())
+            }
+            (Preset::Computed(_), "TRANSFORM_MEMORY") => {
+                Some((machine::memory() / 2).max(64 * table::MIB).to_string())
             }
             (Preset::Computed(_), "DB_MIN_CONNS") => {
                 let max = self.said("DB_MAX_CONNS").and_then(|said| said.text.trim().parse().ok());
@@ -251,6 +254,7 @@ fn config(
             timeout: values.time("TRANSFORM_TIMEOUT")?,
         },
         transform_threads: values.number("TRANSFORM_THREADS")?,
+        transform_memory: values.number("TRANSFORM_MEMORY")?,
         transform_profile: match required_text("TRANSFORM_PROFILE")? {
             "fast" => Profile::Fast,
             _ => Profile::Best,

@@ -6,6 +6,7 @@
 mod check;
 mod describe;
 mod kind;
+mod machine;
 mod redis;
 mod report;
 mod secrets;
@@ -57,6 +58,8 @@ pub struct Config {
     pub limits: Limits,
     /// `TRANSFORM_THREADS`: threads of the transform pool.
     pub transform_threads: usize,
+    /// `TRANSFORM_MEMORY`: bytes that the transform pool may take.
+    pub transform_memory: u64,
     /// `TRANSFORM_PROFILE`: what a spec means that names no profile.
     pub transform_profile: Profile,
     /// How jobs come to workers.

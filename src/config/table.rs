@@ -32,6 +32,7 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
+pub(super) const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 const POSTGRES: Kind = Kind::ServiceUrl(&["postgres", "postgresql"]);
@@ -80,6 +81,7 @@ pub const TABLE: &[Variable] = &[
 
     row("TRANSFORM_THREADS", Computed("one a core"), Kind::Number(1, 1_024), "Threads that work on pixels."),
     row("TRANSFORM_TIMEOUT", Text("20s"), Kind::Time(1, DAY), "Time for one transformation; must be below `DRAIN_TIMEOUT`."),
+    row("TRANSFORM_MEMORY", Computed("half of what the machine or the container has"), Kind::Size(64 * MIB, 1024 * GIB), "Memory for pixels, of all threads together: work waits for its share, and what may need more is refused."),
     row("TRANSFORM_PROFILE", Text("best"), Kind::Choice(&["best", "fast"]), "What a spec means that names no `profile`: the truest picture, or the quickest."),
     row("DRAIN_TIMEOUT", Text("25s"), Kind::Time(1, DAY), "Time to finish what is under way when stopping."),
     row("STARTUP_TIMEOUT", Text("10s"), Kind::Time(1, HOUR), "Time for the database to answer at start."),

@@ -40,19 +40,10 @@ pub fn describe(input: &[u8], limits: &Limits, control: &Control) -> Result<Fact
     let probe = probe(Cursor::new(input), limits)?;
     let mut picture = decode::decode(input, &probe, Wanted::FIRST, limits, control)?;
     steps::upright(&mut picture, probe.orientation, control)?;
-    let (side, spec) =
-        (Some(Length::Pixels(SIDE)), Spec { profile: Profile::Fast, ..Spec::default() });
-    let resize = Operation::Resize(Resize {
-        width: side,
-        height: side,
-        aspect: None,
-        fit: Fit::Inside,
-        gravity: Gravity::CENTER,
-        background: Color::TRANSPARENT,
-        enlarge: false,
-        dpr: 1.0,
-    });
-    steps::apply(&mut picture, &resize, &spec, &super::Overlays::new(), limits, control)?;
+    let spec = spec();
+    for operation in &spec.operations {
+        steps::apply(&mut picture, operation, &spec, &super::Overlays::new(), limits, control)?;
+    }
     let small = picture.first.pixels.eight();
     let palette = palette(&small);
     let kept = metadata::read(input, probe.format, Keep { exif: true, ..Keep::NOTHING });
@@ -63,6 +54,22 @@ pub fn describe(input: &[u8], limits: &Limits, control: &Control) -> Result<Fact
         phash: Some(phash(&small)),
         exif: kept.exif.as_deref().and_then(metadata::summary),
     })
+}
+
+/// How a picture becomes as small as it is looked at.
+pub(super) fn spec() -> Spec {
+    let side = Some(Length::Pixels(SIDE));
+    let resize = Operation::Resize(Resize {
+        width: side,
+        height: side,
+        aspect: None,
+        fit: Fit::Inside,
+        gravity: Gravity::CENTER,
+        background: Color::TRANSPARENT,
+        enlarge: false,
+        dpr: 1.0,
+    });
+    Spec { operations: vec![resize], profile: Profile::Fast, ..Spec::default() }
 }
 
 fn thumbhash(small: &RgbaImage) -> String {

@@ -42,7 +42,7 @@ pub use self::{
     codecs::{Codec, codecs, processor, slow},
     control::{Control, Failure},
     describe::describe,
-    predict::{Cost, predict},
+    predict::{Cost, predict, predict_description},
     probe::{Probe, probe},
     trace::Step,
 };

@@ -2,15 +2,17 @@
 //!
 //! Memory is bounded from above: buffers that are alive together are counted at their largest, so that work admitted by its
 //! prediction does not pass the budget. Time is an estimate for one thread, from nanoseconds a pixel that were measured.
+//! `tests/predict.rs` holds the bound against what the process takes, the codecs in C included.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{encode, plan, probe::Probe};
+use super::{describe, encode, plan, probe::Probe, steps};
 use crate::domain::{
     error::Result,
     format::Format,
+    ids::ImageId,
     limits::Limits,
-    transform::{Filter, Mark, Operation, Profile, Quality, Source, Spec},
+    transform::{Filter, Mark, Operation, Profile, Quality, Source, Spec, Watermark},
 };
 
 /// What a transformation needs.
@@ -23,21 +25,24 @@ pub struct Cost {
 }
 
 /// What is there whatever the size of the picture: tables, the contexts of codecs.
-const BASE: u64 = 4 << 20;
+const BASE: u64 = 6 << 20;
 /// Shaping text: the fonts' tables and the glyphs.
 const TEXT: u64 = 8 << 20;
 /// Judging a sample of the picture, for `quality: "auto"`.
 const JUDGING: u64 = 64 << 20;
 /// How often a picture is encoded while a quality is searched.
 const TRIES: u64 = 7;
-/// Rows that are held in floats while a picture is resized, in rows of the result, with what the kernel reaches.
-const STRIP: u64 = 64 + 8;
 
-/// What making of a picture that is `probe` what `spec` says will cost.
+/// What making of a picture that is `probe` what `spec` says will cost; `marks` are the pictures that watermarks show.
 ///
 /// # Errors
 /// `image_too_large`, `transform_impossible`: what [`super::transform`] refuses before it decodes.
-pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
+pub fn predict(
+    spec: &Spec,
+    probe: &Probe,
+    marks: &BTreeMap<ImageId, Probe>,
+    limits: &Limits,
+) -> Result<Cost> {
     let source = Source {
         format: probe.format,
         has_alpha: probe.has_alpha,
@@ -46,55 +51,90 @@ pub fn predict(spec: &Spec, probe: &Probe, limits: &Limits) -> Result<Cost> {
     };
     let format = spec.output(source);
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
-    let view = plan::view(probe, &spec.operations);
-    let (width, height) = view.map_or((probe.width, probe.height), |(view, _)| view.size);
+    let drawn = plan::view(probe, &spec.operations);
     let first = Raster {
-        width: width.into(),
-        height: height.into(),
         frames: frames.into(),
         sample: if plan::keeps_sixteen(probe, format) { 2 } else { 1 },
+        ..Raster::of(drawn.as_ref().map_or((probe.width, probe.height), |(view, _)| view.size))
     };
     let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
-
-    let mut memory = first.all() + first.one() + first.pixels() * decoding(probe.format);
-    let mut time = first.pixels() * first.frames * reading(probe.format);
-    if probe.orientation > 1 {
-        time += first.pixels() * first.frames * 4;
-    }
+    let mut cost = decoding(probe, first);
     let mut before = first;
-    for (operation, (width, height)) in spec.operations.iter().zip(sizes) {
-        let after = Raster { width: width.into(), height: height.into(), ..first };
-        // All frames at the larger of both sizes, and the one being worked on.
-        let held = before.all().max(after.all()) + after.one();
-        memory = memory.max(held + beside(operation, spec.profile, before, after));
-        time += working(operation, spec.profile, before, after);
+    let mut left = drawn.map(|(_, left)| left);
+    for (operation, size) in spec.operations.iter().zip(sizes) {
+        let drawn = left.take();
+        let operation = drawn.as_ref().unwrap_or(operation);
+        let after = Raster { frames: first.frames, sample: first.sample, ..Raster::of(size) };
+        cost = cost.then(working(operation, spec.profile, before, after, marks, limits));
         before = after;
     }
-    let encodings = if spec.max_bytes.is_some() { 1 + TRIES } else { 1 };
-    let mut encoding = before.pixels() * before.frames * writing_memory(format);
-    if matches!(spec.quality(format), Quality::Auto(_)) {
-        encoding = encoding.max(JUDGING);
-        time += TRIES * 60_000_000;
+    cost = cost.then(writing(format, spec, before));
+    Ok(Cost { memory: cost.memory + BASE, ..cost })
+}
+
+/// What [`super::describe`] of such a picture will cost.
+pub fn predict_description(probe: &Probe, limits: &Limits) -> Cost {
+    let (first, spec) = (Raster::of((probe.width, probe.height)), describe::spec());
+    let mut cost = decoding(probe, first);
+    for operation in &spec.operations {
+        let size = steps::size_after(operation, (first.width, first.height)).unwrap_or((0, 0));
+        cost = cost.then(working(
+            operation,
+            spec.profile,
+            first,
+            Raster::of(size),
+            &BTreeMap::new(),
+            limits,
+        ));
     }
-    memory = memory.max(before.all() + encoding);
-    time += encodings * before.pixels() * before.frames * writing(format, spec);
-    Ok(Cost { memory: memory + BASE, time: Duration::from_nanos(time) })
+    Cost { memory: cost.memory + BASE, ..cost }
+}
+
+impl Cost {
+    fn new(memory: u64, nanoseconds: u64) -> Self {
+        Self { memory, time: Duration::from_nanos(nanoseconds) }
+    }
+
+    /// Of one thing after the other.
+    fn then(self, next: Self) -> Self {
+        Self { memory: self.memory.max(next.memory), time: self.time + next.time }
+    }
+}
+
+/// From the file to upright pixels.
+fn decoding(probe: &Probe, first: Raster) -> Cost {
+    // Samples of sixteen bits are unpacked as such, whatever is made of them.
+    let depth = if probe.depth > 8 { 2 } else { 1 };
+    let beside = first.pixels() * unpacking(probe.format) * depth;
+    let is_turned = probe.orientation > 1;
+    let turning = if is_turned { first.one() } else { 0 };
+    let nanoseconds = reading(probe.format) + if is_turned { 4 } else { 0 };
+    Cost::new(first.all() + beside.max(turning), first.pixels() * first.frames * nanoseconds)
 }
 
 /// A picture on its way.
 #[derive(Clone, Copy)]
 struct Raster {
-    width: u64,
-    height: u64,
+    width: u32,
+    height: u32,
     frames: u64,
     /// Bytes of one sample.
     sample: u64,
 }
 
 impl Raster {
+    /// One frame of eight bits a channel.
+    fn of((width, height): (u32, u32)) -> Self {
+        Self { width, height, frames: 1, sample: 1 }
+    }
+
+    fn size(self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     /// Pixels of one frame.
     fn pixels(self) -> u64 {
-        self.width * self.height
+        u64::from(self.width) * u64::from(self.height)
     }
 
     /// Bytes of one frame.
@@ -108,11 +148,12 @@ impl Raster {
     }
 }
 
-/// Bytes a pixel that a decoder needs beside the pixels it gives: planes, coefficients, what is not yet RGBA.
-const fn decoding(format: Format) -> u64 {
+/// Bytes a pixel that a decoder of samples of eight bits needs beside the pixels it gives: planes, coefficients, what is not yet
+/// RGBA.
+const fn unpacking(format: Format) -> u64 {
     match format {
-        // Progressive files keep all coefficients, of two bytes.
-        Format::Jpeg => 10,
+        // Progressive files keep all coefficients, of two bytes, and inks are four.
+        Format::Jpeg => 12,
         Format::Webp | Format::Gif => 6,
         Format::Avif => 12,
         // Floats, several planes of them.
@@ -127,35 +168,109 @@ const fn decoding(format: Format) -> u64 {
     }
 }
 
-/// Bytes that a step holds beside the frame it is given and the one it makes.
-fn beside(operation: &Operation, profile: Profile, before: Raster, after: Raster) -> u64 {
-    match operation {
-        Operation::Resize(_) if profile == Profile::Best => {
-            // A strip in floats, before and after its rows were shortened.
-            let rows =
-                (STRIP * before.height).div_ceil(after.height.max(1)).min(before.height + STRIP);
-            (rows * before.width + rows * after.width + STRIP * after.width) * 16
+/// One step.
+fn working(
+    operation: &Operation,
+    profile: Profile,
+    before: Raster,
+    after: Raster,
+    marks: &BTreeMap<ImageId, Probe>,
+    limits: &Limits,
+) -> Cost {
+    let (from, to) = (before.pixels() * before.frames, after.pixels() * after.frames);
+    // One frame after the other: as it was and as it becomes, while the rest is as it was or as it will be.
+    let rest = before.all().max(after.all()) - before.one().max(after.one());
+    let held = rest + before.one() + after.one();
+    let longest = u64::from(before.width.max(before.height));
+    let (beside, nanoseconds) = match operation {
+        Operation::Resize(resize) => {
+            let way = steps::resizing(resize, before.size(), profile, before.sample);
+            let time =
+                if profile == Profile::Best { from * 8 + to * 40 } else { from * 3 + to * 8 };
+            // On a canvas, with what was made before it was laid there.
+            (way + after.one(), time)
         }
-        Operation::Resize(_) => before.one() + after.width * before.height * 4 * before.sample,
-        Operation::Filter(Filter::Sharpen(_)) => before.one() + before.height * 16 * 20,
-        Operation::Filter(Filter::Blur(_)) => before.height.max(before.width) * 16 * 20,
-        Operation::Watermark(watermark) => match watermark.mark {
-            Mark::Text { .. } => TEXT + 2 * after.one(),
-            // As large as any picture may be when it is decoded, and fitted into this one then.
-            Mark::Image(_) => 3 * after.one(),
-        },
-        _ => 0,
+        Operation::Rotate(degrees) if degrees % 90 != 0 => (longest * 16, to * 80),
+        Operation::Filter(Filter::Sharpen(_)) => (before.one() + longest * BLURRED, to * 80),
+        Operation::Filter(Filter::Blur(_)) => (longest * BLURRED, to * 80),
+        Operation::Watermark(watermark) => {
+            let mark = marking(watermark, after.size(), marks, limits);
+            (mark.memory, nanoseconds_of(mark.time) + to * 15)
+        }
+        _ => (longest * 16, from * 2 + to * 5),
+    };
+    Cost::new(held + beside, nanoseconds)
+}
+
+/// Bytes of floats for each pixel of the columns that are blurred together, and of their copies.
+const BLURRED: u64 = 18 * 2 * 16;
+
+/// Making a mark for frames of size `frame`.
+fn marking(
+    watermark: &Watermark,
+    frame: (u32, u32),
+    marks: &BTreeMap<ImageId, Probe>,
+    limits: &Limits,
+) -> Cost {
+    let turned = |size| steps::turned_size(watermark.rotate, size);
+    match &watermark.mark {
+        Mark::Text { text, .. } => {
+            // Drawn with air around it, cut to what is drawn, and turned.
+            let size = steps::lettering(text, watermark.extent, frame, limits);
+            let (drawn, turned) = (Raster::of(size), Raster::of(turned(size)));
+            Cost::new(TEXT + drawn.one() + drawn.one().max(turned.one()), 20_000_000)
+        }
+        Mark::Image(id) => {
+            let Some(probe) = marks.get(id) else { return Cost::default() };
+            let whole = Raster::of((probe.width, probe.height));
+            let resize = steps::mark_size(watermark.extent, frame);
+            let size = steps::resized(&resize, whole.size());
+            let operation = Operation::Resize(resize);
+            let (mark, turned) = (Raster::of(size), Raster::of(turned(size)));
+            let made = working(&operation, Profile::Best, whole, mark, marks, limits);
+            decoding(probe, whole).then(made).then(Cost::new(mark.one() + turned.one(), 0))
+        }
     }
 }
 
-/// Bytes a pixel that an encoder needs beside the pixels it is given, its result included.
-const fn writing_memory(format: Format) -> u64 {
+fn nanoseconds_of(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// From pixels to the file.
+fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
+    let encodings = if spec.max_bytes.is_some() { 1 + TRIES } else { 1 };
+    let mut memory = last.pixels() * packing(format, spec) * last.sample;
+    // Written frames wait for those that follow.
+    memory += last.pixels() * (last.frames - 1) * written(format);
+    let mut time = encodings * last.pixels() * last.frames * encoding(format, spec);
+    if spec.max_bytes.is_some() {
+        memory += last.pixels() * last.frames * written(format);
+    }
+    if matches!(spec.quality(format), Quality::Auto(_)) {
+        memory = memory.max(JUDGING);
+        time += TRIES * 60_000_000;
+    }
+    Cost::new(last.all() + memory, time)
+}
+
+/// Bytes a pixel that an encoder of samples of eight bits needs beside the pixels it is given, its result included.
+fn packing(format: Format, spec: &Spec) -> u64 {
     match format {
-        Format::Jpeg => 8,
-        Format::Webp => 16,
-        Format::Avif => 40,
-        Format::Gif => 12,
-        _ => 16,
+        Format::Jpeg => 12,
+        Format::Webp if spec.lossless => 48,
+        Format::Webp => 24,
+        Format::Avif => 60,
+        Format::Gif => 16,
+        _ => 20,
+    }
+}
+
+/// Bytes a pixel of a file at its worst.
+const fn written(format: Format) -> u64 {
+    match format {
+        Format::Gif => 2,
+        _ => 5,
     }
 }
 
@@ -172,20 +287,8 @@ const fn reading(format: Format) -> u64 {
     }
 }
 
-fn working(operation: &Operation, profile: Profile, before: Raster, after: Raster) -> u64 {
-    let (from, to) = (before.pixels() * before.frames, after.pixels() * after.frames);
-    match operation {
-        Operation::Resize(_) if profile == Profile::Best => from * 8 + to * 40,
-        Operation::Resize(_) => from * 3 + to * 8,
-        Operation::Rotate(degrees) if degrees % 90 != 0 => to * 80,
-        Operation::Filter(Filter::Blur(_) | Filter::Sharpen(_)) => to * 80,
-        Operation::Watermark(_) => 20_000_000 + to * 15,
-        _ => from * 2 + to * 5,
-    }
-}
-
 /// Nanoseconds a pixel.
-const fn writing(format: Format, spec: &Spec) -> u64 {
+const fn encoding(format: Format, spec: &Spec) -> u64 {
     match (format, spec.profile) {
         (Format::Jpeg, _) => 12,
         (Format::Png, Profile::Best) => 120,

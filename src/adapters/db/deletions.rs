@@ -90,13 +90,14 @@ pub(super) async fn record_keys(
     Ok(Deletion { id, objects, remaining: objects, created_at: now, finished_at })
 }
 
-#[derive(sqlx::FromRow)]
-struct DeletionRow {
-    id: Uuid,
-    objects: i64,
-    remaining: i64,
-    created_at: DateTime<Utc>,
-    finished_at: Option<DateTime<Utc>>,
+row! {
+    struct DeletionRow {
+        id: Uuid,
+        objects: i64,
+        remaining: i64,
+        created_at: DateTime<Utc>,
+        finished_at: Option<DateTime<Utc>>,
+    }
 }
 
 /// How far a deletion has come. The receipt alone opens it: the account may be what was deleted.

@@ -70,11 +70,11 @@ async fn insert(tx: &mut Tx, values: [Bind; 10]) -> Result<(), Stop> {
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
-struct EventRow {
-    event_id: Uuid,
-    #[sqlx(flatten)]
-    job: JobRow,
+row! {
+    struct EventRow {
+        event_id: Uuid,
+        ..job: JobRow,
+    }
 }
 
 impl TryFrom<EventRow> for Event {

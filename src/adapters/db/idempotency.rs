@@ -52,12 +52,13 @@ pub struct ReserveKey {
     pub until: DateTime<Utc>,
 }
 
-#[derive(sqlx::FromRow)]
-struct KeyRow {
-    fingerprint: Option<String>,
-    status: Option<i32>,
-    headers: Option<Value>,
-    body: Option<String>,
+row! {
+    struct KeyRow {
+        fingerprint: Option<String>,
+        status: Option<i32>,
+        headers: Option<Value>,
+        body: Option<String>,
+    }
 }
 
 impl Transaction for ReserveKey {

@@ -35,28 +35,29 @@ macro_rules! columns {
     };
 }
 
-#[derive(sqlx::FromRow)]
-struct ImageRow {
-    id: Uuid,
-    user_id: Uuid,
-    filename: String,
-    format: String,
-    size: i64,
-    width: i64,
-    height: i64,
-    frames: i64,
-    has_alpha: bool,
-    sha256: String,
-    public: bool,
-    focus_x: Option<f64>,
-    focus_y: Option<f64>,
-    thumbhash: Option<String>,
-    dominant_color: Option<String>,
-    palette: Option<String>,
-    phash: Option<String>,
-    exif: Option<String>,
-    object_key: String,
-    created_at: DateTime<Utc>,
+row! {
+    struct ImageRow {
+        id: Uuid,
+        user_id: Uuid,
+        filename: String,
+        format: String,
+        size: i64,
+        width: i64,
+        height: i64,
+        frames: i64,
+        has_alpha: bool,
+        sha256: String,
+        public: bool,
+        focus_x: Option<f64>,
+        focus_y: Option<f64>,
+        thumbhash: Option<String>,
+        dominant_color: Option<String>,
+        palette: Option<String>,
+        phash: Option<String>,
+        exif: Option<String>,
+        object_key: String,
+        created_at: DateTime<Utc>,
+    }
 }
 
 impl ImageRow {

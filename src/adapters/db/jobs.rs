@@ -28,24 +28,26 @@ macro_rules! columns {
 
 pub(super) use columns;
 
-#[derive(Clone, sqlx::FromRow)]
-pub(super) struct JobRow {
-    pub(super) id: Uuid,
-    pub(super) user_id: Uuid,
-    kind: String,
-    pub(super) status: String,
-    pub(super) attempts: i32,
-    max_attempts: i32,
-    image_id: Uuid,
-    pub(super) variant_id: Uuid,
-    spec: Value,
-    pub(super) error_code: Option<String>,
-    pub(super) error_detail: Option<String>,
-    created_at: DateTime<Utc>,
-    pub(super) started_at: Option<DateTime<Utc>>,
-    pub(super) finished_at: Option<DateTime<Utc>>,
-    /// How often its state has changed.
-    pub(super) version: i32,
+row! {
+    #[derive(Clone)]
+    pub(super) struct JobRow {
+        pub(super) id: Uuid,
+        pub(super) user_id: Uuid,
+        kind: String,
+        pub(super) status: String,
+        pub(super) attempts: i32,
+        max_attempts: i32,
+        image_id: Uuid,
+        pub(super) variant_id: Uuid,
+        spec: Value,
+        pub(super) error_code: Option<String>,
+        pub(super) error_detail: Option<String>,
+        created_at: DateTime<Utc>,
+        pub(super) started_at: Option<DateTime<Utc>>,
+        pub(super) finished_at: Option<DateTime<Utc>>,
+        /// How often its state has changed.
+        pub(super) version: i32,
+    }
 }
 
 impl TryFrom<JobRow> for Job {

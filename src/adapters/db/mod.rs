@@ -20,6 +20,9 @@ use crate::{
     domain::error::{Error, Result},
 };
 
+#[macro_use]
+mod row;
+
 pub mod deletions;
 mod error;
 pub mod events;

@@ -93,18 +93,19 @@ pub struct RotateRefreshToken {
     pub grace: Duration,
 }
 
-#[derive(sqlx::FromRow)]
-struct ShownToken {
-    id: Uuid,
-    user_id: Uuid,
-    family_id: Uuid,
-    expires_at: DateTime<Utc>,
-    spent_at: Option<DateTime<Utc>>,
-    spent_by: Option<String>,
-    successor_id: Option<Uuid>,
-    username: String,
-    disabled: bool,
-    registered_at: DateTime<Utc>,
+row! {
+    struct ShownToken {
+        id: Uuid,
+        user_id: Uuid,
+        family_id: Uuid,
+        expires_at: DateTime<Utc>,
+        spent_at: Option<DateTime<Utc>>,
+        spent_by: Option<String>,
+        successor_id: Option<Uuid>,
+        username: String,
+        disabled: bool,
+        registered_at: DateTime<Utc>,
+    }
 }
 
 impl Transaction for RotateRefreshToken {
@@ -207,14 +208,15 @@ impl RotateRefreshToken {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct TokenRow {
-    id: Uuid,
-    user_id: Uuid,
-    family_id: Uuid,
-    token_hash: String,
-    created_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
+row! {
+    struct TokenRow {
+        id: Uuid,
+        user_id: Uuid,
+        family_id: Uuid,
+        token_hash: String,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    }
 }
 
 impl From<TokenRow> for RefreshToken {
@@ -255,11 +257,12 @@ impl Transaction for RevokeFamilyOf {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct SessionRow {
-    user_id: Uuid,
-    username: String,
-    disabled: bool,
+row! {
+    struct SessionRow {
+        user_id: Uuid,
+        username: String,
+        disabled: bool,
+    }
 }
 
 impl From<SessionRow> for Session {
@@ -320,13 +323,14 @@ impl Transaction for InsertApiKey {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct ApiKeyRow {
-    id: Uuid,
-    user_id: Uuid,
-    name: String,
-    key_hash: String,
-    created_at: DateTime<Utc>,
+row! {
+    struct ApiKeyRow {
+        id: Uuid,
+        user_id: Uuid,
+        name: String,
+        key_hash: String,
+        created_at: DateTime<Utc>,
+    }
 }
 
 /// The API keys of an account, newest first.
@@ -395,11 +399,11 @@ pub struct SessionByApiKey {
     pub key_hash: String,
 }
 
-#[derive(sqlx::FromRow)]
-struct ApiKeySessionRow {
-    id: Uuid,
-    #[sqlx(flatten)]
-    session: SessionRow,
+row! {
+    struct ApiKeySessionRow {
+        id: Uuid,
+        ..session: SessionRow,
+    }
 }
 
 impl Transaction for SessionByApiKey {

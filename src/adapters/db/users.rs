@@ -47,13 +47,14 @@ impl Transaction for CreateUser {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct CredentialsRow {
-    id: uuid::Uuid,
-    username: String,
-    password_hash: String,
-    disabled: bool,
-    created_at: DateTime<Utc>,
+row! {
+    struct CredentialsRow {
+        id: uuid::Uuid,
+        username: String,
+        password_hash: String,
+        disabled: bool,
+        created_at: DateTime<Utc>,
+    }
 }
 
 impl From<CredentialsRow> for Credentials {

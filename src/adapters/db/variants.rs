@@ -26,24 +26,25 @@ macro_rules! columns {
     };
 }
 
-#[derive(sqlx::FromRow)]
-struct VariantRow {
-    id: Uuid,
-    image_id: Uuid,
-    user_id: Uuid,
-    spec: Value,
-    spec_hash: String,
-    engine: i32,
-    status: String,
-    format: Option<String>,
-    size: Option<i64>,
-    width: Option<i64>,
-    height: Option<i64>,
-    sha256: Option<String>,
-    object_key: Option<String>,
-    error_code: Option<String>,
-    error_detail: Option<String>,
-    created_at: DateTime<Utc>,
+row! {
+    struct VariantRow {
+        id: Uuid,
+        image_id: Uuid,
+        user_id: Uuid,
+        spec: Value,
+        spec_hash: String,
+        engine: i32,
+        status: String,
+        format: Option<String>,
+        size: Option<i64>,
+        width: Option<i64>,
+        height: Option<i64>,
+        sha256: Option<String>,
+        object_key: Option<String>,
+        error_code: Option<String>,
+        error_detail: Option<String>,
+        created_at: DateTime<Utc>,
+    }
 }
 
 impl TryFrom<VariantRow> for Variant {

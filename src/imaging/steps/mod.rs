@@ -34,7 +34,7 @@ use super::{
 use crate::domain::{
     error::Result,
     limits::Limits,
-    transform::{Filter, Operation, Profile, Resize, Round, Spec},
+    transform::{Extent, Filter, Operation, Profile, Resize, Round, Spec},
 };
 
 /// Width and height.
@@ -77,6 +77,31 @@ pub(super) fn most_after(operation: &Operation, size: Size, limits: &Limits) -> 
 /// How `resize` brings a picture of size `from` to another.
 pub(super) fn way(resize: &Resize, from: Size, profile: Profile) -> Way {
     resize::way(&resize::layout(resize, from), from, profile)
+}
+
+/// Bytes that are held, beside the pixels before and after, while a picture of size `from` and `sample` bytes a sample is resized.
+pub(super) fn resizing(resize: &Resize, from: Size, profile: Profile, sample: u64) -> u64 {
+    resize::held(&resize::layout(resize, from), from, profile, sample)
+}
+
+/// The size that `resize` makes of `from`.
+pub(super) fn resized(resize: &Resize, from: Size) -> Size {
+    resize::layout(resize, from).canvas
+}
+
+/// The size of the upright canvas that holds what is turned by `degrees`.
+pub(super) fn turned_size(degrees: u16, size: Size) -> Size {
+    rotate::size_after(degrees, size)
+}
+
+/// How a picture becomes a mark for frames of size `frame`.
+pub(super) fn mark_size(extent: Extent, frame: Size) -> Resize {
+    watermark::sized(extent, frame)
+}
+
+/// The most pixels, across and down, that a text is drawn on as a mark for frames of size `frame`.
+pub(super) fn lettering(text: &str, extent: Extent, frame: Size, limits: &Limits) -> Size {
+    watermark::most_letters(text, extent, frame, limits)
 }
 
 /// How a drawing of `size` is drawn at once as the first of `operations` wants it, and what that operation is then.

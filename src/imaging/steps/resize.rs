@@ -177,6 +177,23 @@ fn share(space: u32, fraction: f64) -> u32 {
     (f64::from(space) * fraction).round() as u32
 }
 
+/// Bytes that are held while a picture of size `from` is resized, beside it and the result.
+pub(super) fn held(layout: &Layout, from: Size, profile: Profile, sample: u64) -> u64 {
+    let bytes = |across: u32, down: u32| u64::from(across) * u64::from(down) * 4 * sample;
+    match way(layout, from, profile) {
+        Way::Kept => 0,
+        Way::LinearLight => linear::held(layout, from),
+        Way::GammaLight => {
+            // The source multiplied by its alpha; what has its new length in one direction; the result, once more if its
+            // samples have to be moved to where they are aligned.
+            let (across, down) = layout.picture;
+            let between = bytes(from.0, down).max(bytes(across, from.1));
+            let coefficients = 64 * (u64::from(from.0.max(across)) + u64::from(from.1.max(down)));
+            bytes(from.0, from.1) + between + bytes(across, down) * (sample - 1) + coefficients
+        }
+    }
+}
+
 /// Gives `frame` another size.
 pub(super) fn resize<S: Sample>(
     frame: Raster<S>,

@@ -2,6 +2,8 @@
 
 mod text;
 
+pub(super) use self::text::most as most_letters;
+
 use std::io::Cursor;
 
 use image::RgbaImage;
@@ -19,7 +21,7 @@ use crate::{
         color::{SRGB, Space},
         control::{Control, Failure},
         decode::{self, Wanted},
-        picture::{Raster, rows_mut},
+        picture::{Pixels, Raster, rows_mut},
         plan,
         probe::probe,
         sample::Sample,
@@ -97,13 +99,25 @@ fn picture(
     let probe = probe(Cursor::new(file), limits)?;
     let mut picture = decode::decode(file, &probe, Wanted::FIRST, limits, control)?;
     super::upright(&mut picture, probe.orientation, control)?;
+    let resize = sized(extent, frame);
+    within(resize::layout(&resize, picture.size()).canvas, limits)?;
+    let has_alpha = picture.has_alpha;
+    let pixels = match picture.first.pixels {
+        Pixels::Eight(raster) => raster,
+        sixteen => sixteen.eight().into_owned(),
+    };
+    resize::resize::<u8>(pixels, &resize, Profile::Best, has_alpha, &SRGB, control)
+}
+
+/// How a picture becomes a mark for frames of size `frame`.
+pub(super) fn sized(extent: Extent, frame: Size) -> Resize {
     let by_width = |width: f64| (Length::Pixels(whole(width)), None, true);
     let (width, height, enlarge) = match extent {
         Extent::Size(pixels) => by_width(pixels),
         Extent::Scale(scale) => by_width(f64::from(frame.0) * scale),
         Extent::Natural => (Length::Pixels(frame.0), Some(Length::Pixels(frame.1)), false),
     };
-    let resize = Resize {
+    Resize {
         width: Some(width),
         height,
         aspect: None,
@@ -112,10 +126,7 @@ fn picture(
         background: Color::TRANSPARENT,
         enlarge,
         dpr: 1.0,
-    };
-    within(resize::layout(&resize, picture.size()).canvas, limits)?;
-    let pixels = picture.first.pixels.eight().into_owned();
-    resize::resize::<u8>(pixels, &resize, Profile::Best, picture.has_alpha, &SRGB, control)
+    }
 }
 
 /// Where a mark of length `mark` begins on a side of length `side`: its point `at` lies on the side's point `at`, moved by

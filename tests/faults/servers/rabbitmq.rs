@@ -96,6 +96,8 @@ impl RabbitMq {
         let debian = [PathBuf::from("/usr/lib/rabbitmq/bin")];
         let mut command = dying_with_us();
         command.arg("--").arg(program(name, &debian));
+        // What a node leaves behind as it dies is removed with its directory.
+        command.current_dir(directory);
         command.env("HOME", directory).env("RABBITMQ_CONF_ENV_FILE", directory.join("environment"));
         command.env("RABBITMQ_NODENAME", format!("darkroom-{port}@localhost"));
         command.env("ERL_EPMD_ADDRESS", "127.0.0.1");

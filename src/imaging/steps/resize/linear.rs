@@ -1,4 +1,5 @@
-//! Resizing in linear light, strip by strip: of the source only as much is held in floats as a few rows of the result need.
+//! Resizing in linear light, strip by strip: rows of the source are first made as wide as those of the result, and only as many
+//! of them are held, in floats, as a few rows of the result are mixed from.
 
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use fast_image_resize::{
 
 use super::Layout;
 use crate::{
-    domain::error::Error,
+    domain::error::{Error, Result},
     imaging::{
         color::{self, Curve, Space},
         control::{Control, Failure},
@@ -19,9 +20,10 @@ use crate::{
 
 /// Half the width of Lanczos3, in pixels of the smaller picture.
 const REACH: f64 = 3.0;
-/// Rows of the result that are made at a time. Neighbouring strips share what the kernel reaches, about six rows of the
-/// result: the more rows, the less is done twice.
+/// Rows of the result that are made at a time.
 const ROWS: u32 = 64;
+/// Bytes of rows of the source that are made narrower at a time: the more, the less often the kernel is computed.
+const SOURCE_BYTES: usize = 8 << 20;
 
 /// The part of `frame` that `layout` names, at the size that it names.
 pub(super) fn resize<S: Sample>(
@@ -30,42 +32,36 @@ pub(super) fn resize<S: Sample>(
     space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
-    let [left, top, width, height] = layout.source;
+    let [_, top, _, height] = layout.source;
     let (across, down) = layout.picture;
     let scale = height / f64::from(down);
-    let reach = REACH * scale.max(1.0) + 1.0;
+    let reach = reach(scale);
     let light = Light::<S>::new(space.curve());
-    let source: Vec<&[[S; 4]]> = rows::<S>(frame).collect();
     let mut result = Raster::<S>::new(across, down);
+    let mut narrow = Narrow::new(frame, layout, control);
     let mut resizer = Resizer::new();
-    let mut strip: Vec<[f32; 4]> = Vec::new();
     let mut made = rows_mut::<S>(&mut result);
     for first in (0..down).step_by(ROWS as usize) {
-        control.check()?;
         let count = ROWS.min(down - first);
         // The rows of the source that these rows of the result are made of.
         let (begin, end) = (top + f64::from(first) * scale, top + f64::from(first + count) * scale);
-        let from = row(begin - reach).min(source.len());
-        let until = row((end + reach).ceil()).min(source.len());
-        strip.clear();
-        for line in source.get(from..until).unwrap_or_default() {
-            strip.extend(line.iter().map(|pixel| light.of(pixel)));
-        }
+        let from = row(begin - reach).min(narrow.source.len());
+        let until = row((end + reach).ceil()).min(narrow.source.len());
+        narrow.hold(from, until, &light)?;
         let lines = u32::try_from(until - from).map_err(Error::internal)?;
         let above = begin - count_of(from);
         // The last strip may end past the picture by what rounding adds.
         let tall = (end - begin).min(f64::from(lines) - above);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-            .crop(left, above, width, tall)
-            .use_alpha(false);
-        let bytes = bytemuck::cast_slice(&strip);
-        let part = ImageRef::new(frame.width(), lines, bytes, PixelType::F32x4)
-            .map_err(Error::internal)?;
-        let mut target = Image::new(across, count, PixelType::F32x4);
-        resizer.resize(&part, &mut target, &options).map_err(Error::internal)?;
+        let bytes = bytemuck::cast_slice(&narrow.rows);
+        let mixed = lanczos(
+            &mut resizer,
+            bytes,
+            (across, lines),
+            (across, count),
+            [0.0, above, across.into(), tall],
+        )?;
         let pixels: &[[f32; 4]] =
-            bytemuck::try_cast_slice(target.buffer()).map_err(Error::internal)?;
+            bytemuck::try_cast_slice(mixed.buffer()).map_err(Error::internal)?;
         // In this order: the other way round a row would be taken and dropped at the end of every strip.
         for (pixels, line) in pixels.chunks_exact(across as usize).zip(made.by_ref()) {
             for (pixel, color) in line.iter_mut().zip(pixels) {
@@ -75,6 +71,107 @@ pub(super) fn resize<S: Sample>(
     }
     drop(made);
     Ok(result)
+}
+
+/// The most bytes that are held in floats while `from` is resized by `layout`.
+pub(in crate::imaging) fn held(layout: &Layout, from: (u32, u32)) -> u64 {
+    let (across, down) = layout.picture;
+    let (width, across, down) = (u64::from(from.0), u64::from(across), u64::from(down));
+    let rows = lines_held(layout, from.1) as u64;
+    let at_a_time = (lines_at_a_time(from.0) as u64).min(rows);
+    // Rows of the source, of both widths, and of the result.
+    let pixels = rows * across + at_a_time * (width + across) + down.min(ROWS.into()) * across;
+    // What the kernel is at every pixel of the result, in both directions.
+    let coefficients = 8 * (width.max(across) + u64::from(from.1).max(down));
+    (pixels + coefficients) * 16
+}
+
+/// How many rows of the source, of a picture that is so high, a strip of the result is mixed from at most.
+fn lines_held(layout: &Layout, height: u32) -> usize {
+    let down = layout.picture.1;
+    let [_, _, _, part] = layout.source;
+    let scale = part / f64::from(down);
+    row(f64::from(ROWS.min(down)) * scale + 2.0 * reach(scale) + 2.0).min(height as usize)
+}
+
+/// How many rows of the source are made narrower at a time.
+fn lines_at_a_time(width: u32) -> usize {
+    (SOURCE_BYTES / (16 * width.max(1) as usize)).max(1)
+}
+
+/// How far the kernel reaches in the source.
+fn reach(scale: f64) -> f64 {
+    REACH * scale.max(1.0) + 1.0
+}
+
+/// Rows of the source in light, as wide as those of the result.
+struct Narrow<'a, S: Sample> {
+    source: Vec<&'a [[S; 4]]>,
+    layout: &'a Layout,
+    control: &'a Control,
+    resizer: Resizer,
+    at_a_time: usize,
+    /// Rows of the source as they are, in light.
+    wide: Vec<[f32; 4]>,
+    /// The rows from [`Narrow::from`] on.
+    rows: Vec<[f32; 4]>,
+    from: usize,
+}
+
+impl<'a, S: Sample> Narrow<'a, S> {
+    fn new(frame: &'a Raster<S>, layout: &'a Layout, control: &'a Control) -> Self {
+        let source: Vec<_> = rows::<S>(frame).collect();
+        let most = lines_held(layout, frame.height());
+        let at_a_time = lines_at_a_time(frame.width()).min(most);
+        let rows = Vec::with_capacity(most * layout.picture.0 as usize);
+        let wide = Vec::with_capacity(at_a_time * frame.width() as usize);
+        Self { source, layout, control, resizer: Resizer::new(), at_a_time, wide, rows, from: 0 }
+    }
+
+    /// Holds exactly these rows; of those that were held before none is made again.
+    fn hold(&mut self, from: usize, until: usize, light: &Light<S>) -> Result<(), Failure> {
+        let across = self.layout.picture.0;
+        let [left, _, width, _] = self.layout.source;
+        let passed = from.saturating_sub(self.from) * across as usize;
+        self.rows.drain(..passed.min(self.rows.len()));
+        self.from = from;
+        let next = from + self.rows.len() / across.max(1) as usize;
+        for lines in self.source.get(next..until).unwrap_or_default().chunks(self.at_a_time) {
+            self.control.check()?;
+            self.wide.clear();
+            for line in lines {
+                self.wide.extend(line.iter().map(|pixel| light.of(pixel)));
+            }
+            let count = u32::try_from(lines.len()).map_err(Error::internal)?;
+            let whole =
+                u32::try_from(self.wide.len() / lines.len().max(1)).map_err(Error::internal)?;
+            let bytes = bytemuck::cast_slice(&self.wide);
+            let crop = [left, 0.0, width, count.into()];
+            let made = lanczos(&mut self.resizer, bytes, (whole, count), (across, count), crop)?;
+            let made: &[[f32; 4]] =
+                bytemuck::try_cast_slice(made.buffer()).map_err(Error::internal)?;
+            self.rows.extend_from_slice(made);
+        }
+        Ok(())
+    }
+}
+
+/// The part `crop` (left, top, width, height) of pixels in light, at the size `to`.
+fn lanczos(
+    resizer: &mut Resizer,
+    pixels: &[u8],
+    from: (u32, u32),
+    to: (u32, u32),
+    [left, top, width, height]: [f64; 4],
+) -> Result<Image<'static>> {
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(left, top, width, height)
+        .use_alpha(false);
+    let part = ImageRef::new(from.0, from.1, pixels, PixelType::F32x4).map_err(Error::internal)?;
+    let mut made = Image::new(to.0, to.1, PixelType::F32x4);
+    resizer.resize(&part, &mut made, &options).map_err(Error::internal)?;
+    Ok(made)
 }
 
 /// The row that a height lies in; above the picture, the first.

@@ -24,6 +24,12 @@ const LINE: f32 = 1.2;
 /// Letters of a text that names no size, as a part of the picture's shorter side.
 const NATURAL: f32 = 0.06;
 const SMALLEST: f32 = 4.0;
+/// Air around a text, in sizes of the letters: a letter may reach out of its own box, italics to the right, accents of capitals
+/// upwards.
+const MARGIN: f32 = 0.3;
+/// How narrow a letter or digit of ASCII is at least and how wide a character of any kind is at most, in sizes of the letters.
+const NARROWEST: f32 = 0.2;
+const WIDEST: f32 = 1.5;
 /// The size that a text is measured at.
 const MEASURE: f32 = 100.0;
 
@@ -64,13 +70,38 @@ pub(super) fn draw(
         }
     };
     let scale = letters / MEASURE;
-    // A letter may reach out of its own box: italics to the right, accents of capitals upwards.
-    let margin = (letters * 0.3).ceil();
+    let margin = (letters * MARGIN).ceil();
     let canvas = (width * scale + 2.0 * margin, height * scale + 2.0 * margin);
     within((whole(canvas.0.into()), whole(canvas.1.into())), limits)?;
     let buffer = shape(fonts, text, font, letters, Some((width * scale + 1.0, align)));
     let drawn = paint(fonts, &buffer, color, margin, canvas);
     Ok(trimmed(&drawn))
+}
+
+/// The most pixels, across and down, that [`draw`] draws on; what would pass the limits is refused by it.
+#[allow(clippy::cast_precision_loss)] // At most some thousand characters.
+pub(in super::super) fn most(text: &str, extent: Extent, frame: Size, limits: &Limits) -> Size {
+    let (across, down) = (side(frame.0), side(frame.1));
+    let lines = text.lines().count().max(1) as f32;
+    let longest =
+        |count: fn(&str) -> usize| text.lines().map(count).max().unwrap_or(1).max(1) as f32;
+    let characters = longest(|line| line.chars().count());
+    let plain = longest(|line| line.bytes().filter(u8::is_ascii_alphanumeric).count());
+    let letters = match extent {
+        Extent::Size(size) => super::narrow(size),
+        Extent::Scale(scale) => across * super::narrow(scale) / (plain * NARROWEST),
+        Extent::Natural => (across.min(down) * NATURAL).max(SMALLEST),
+    };
+    let width = match extent {
+        Extent::Scale(scale) => across * super::narrow(scale),
+        _ => characters * WIDEST * letters,
+    };
+    let air = 2.0 * (letters * MARGIN + 1.0);
+    let (width, height) =
+        (whole((width + air).into()), whole((lines * LINE * letters + air).into()));
+    let (width, height) = (width.min(limits.width), height.min(limits.height));
+    let rows = limits.pixels / u64::from(width);
+    (width, height.min(u32::try_from(rows).unwrap_or(u32::MAX)))
 }
 
 #[allow(clippy::cast_precision_loss)] // At most 8000.
