@@ -35,7 +35,7 @@ pub async fn stopped_under_load(trial: Trial) {
     let broker = trial.servers.rabbitmq().await;
     let away = Duration::from_secs(trial.either(20, 2));
     let outage = async {
-        world.something_begins().await;
+        world.something_begins(world.last_begun().await).await;
         trial.dice.pause(100..700).await;
         if trial.dice.coin() {
             broker.kill();

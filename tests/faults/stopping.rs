@@ -98,10 +98,13 @@ pub async fn a_worker_under_load(trial: Trial) {
     let world = World::new(&trial).await;
     let _api = world.api().await;
     world.client.sign_up().await;
-    world.client.enqueue_all(0..trial.jobs(), Duration::ZERO).await;
-    for _ in 0..trial.either(3, 2) {
+    let jobs = trial.jobs();
+    for lot in 0..trial.either(3, 2) {
+        // So many more each time that no worker has done them all before it is stopped.
+        world.client.enqueue_all(lot * jobs..(lot + 1) * jobs, Duration::ZERO).await;
+        let before = world.last_begun().await;
         let worker = world.worker().await;
-        world.something_begins().await;
+        world.something_begins(before).await;
         trial.dice.pause(0..200).await;
         worker.terminate().await;
         let held = "SELECT count(*) FROM jobs WHERE status = 'running'";

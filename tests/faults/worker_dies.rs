@@ -11,11 +11,13 @@ pub async fn again_and_again(trial: Trial) {
     world.client.sign_up().await;
     let jobs = trial.either(200, 40);
     world.client.enqueue_all(0..jobs, Duration::ZERO).await;
+    let mut before = world.last_begun().await;
     let mut worker = world.worker().await;
     for _ in 0..trial.either(10, 3) {
-        world.something_begins().await;
+        world.something_begins(before).await;
         trial.dice.pause(0..100).await;
         worker.kill();
+        before = world.last_begun().await;
         worker = world.worker().await;
     }
     world.accuse().await;

@@ -233,11 +233,14 @@ impl World {
         self.ledger.count(sql).await
     }
 
-    /// Waits until one more job was begun.
-    pub async fn something_begins(&self) {
-        let sql = "SELECT CAST(max(started_at) AS TEXT) FROM jobs";
-        let before = self.ledger.text(sql).await;
-        eventually(async || (self.ledger.text(sql).await != before).then_some(())).await;
+    /// When the last job was begun.
+    pub async fn last_begun(&self) -> Option<String> {
+        self.ledger.text("SELECT CAST(max(started_at) AS TEXT) FROM jobs").await
+    }
+
+    /// Waits until one more job was begun since then.
+    pub async fn something_begins(&self, since: Option<String>) {
+        eventually(async || (self.last_begun().await != since).then_some(())).await;
     }
 
     /// What `/ready` says, and with which status.
