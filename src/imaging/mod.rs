@@ -39,7 +39,7 @@ use std::{borrow::Cow, collections::BTreeMap, io::Cursor, time::Duration};
 use bytes::Bytes;
 
 pub use self::{
-    codecs::{Codec, codecs, processor, slow},
+    codecs::{Codec, Simd, codecs, compiled, processor, slow},
     control::{Control, Failure},
     describe::describe,
     predict::{Cost, predict},
