@@ -28,6 +28,8 @@ mod steps;
 mod svg;
 mod tiff;
 mod trace;
+mod watched;
+mod webp;
 
 #[cfg(test)]
 mod samples;
@@ -136,7 +138,7 @@ pub fn transform(
         let drawn = left.take();
         let operation = drawn.as_ref().unwrap_or(operation);
         let before = picture.size();
-        let settled = steps::settle(&picture, operation);
+        let settled = steps::settle(&picture, operation, control)?;
         let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));
         steps::apply(&mut picture, operation, spec, overlays, limits, control)?;
         let after = picture.size();

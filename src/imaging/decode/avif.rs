@@ -8,13 +8,14 @@ use moxcms::{
 use super::{Wanted, broken, picture_of, settle};
 use crate::{
     domain::{
-        error::{Code, Error, Result},
+        error::{Code, Error},
         format::Format,
         limits::Limits,
     },
     imaging::{
         avif::{Decoder, Info},
         color,
+        control::{Control, Failure},
         picture::{Picture, Pixels, Raster},
         probe::MOST_PIXELS,
         sample::Sample,
@@ -28,7 +29,12 @@ const SRGB_PRIMARIES: [u32; 2] = [1, 2];
 /// The curves of BT.709 and BT.601 are written for pictures that are meant as sRGB.
 const SRGB_CURVES: [u32; 4] = [1, 2, 6, 13];
 
-pub(super) fn decode(input: &[u8], wanted: Wanted, limits: &Limits) -> Result<Picture> {
+pub(super) fn decode(
+    input: &[u8],
+    wanted: Wanted,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Picture, Failure> {
     let pixels = u32::try_from(limits.pixels).unwrap_or(MOST_PIXELS).min(MOST_PIXELS);
     let decoder =
         Decoder::open(input, input.len() as u64, pixels, limits.width.max(limits.height), false)
@@ -36,15 +42,15 @@ pub(super) fn decode(input: &[u8], wanted: Wanted, limits: &Limits) -> Result<Pi
     let info = *decoder.info();
     if info.transfer == BRIGHT[0] || info.transfer == BRIGHT[1] {
         let detail = "AVIF of high dynamic range (PQ or HLG) is not read";
-        return Err(Error::new(Code::UnsupportedMediaType, detail));
+        return Err(Error::new(Code::UnsupportedMediaType, detail).into());
     }
     let icc = decoder.icc().map(<[u8]>::to_vec);
     let has_alpha = info.has_alpha != 0;
     let (pixels, icc) = if info.depth > 8 && wanted.sixteen {
-        let (raster, icc) = read::<u16>(decoder, icc.as_deref(), wanted)?;
+        let (raster, icc) = read::<u16>(decoder, icc.as_deref(), wanted, control)?;
         (Pixels::Sixteen(raster), icc)
     } else {
-        let (raster, icc) = read::<u8>(decoder, icc.as_deref(), wanted)?;
+        let (raster, icc) = read::<u8>(decoder, icc.as_deref(), wanted, control)?;
         (Pixels::Eight(raster), icc)
     };
     Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
@@ -54,15 +60,16 @@ fn read<S: Sample>(
     decoder: Decoder<'_>,
     icc: Option<&[u8]>,
     wanted: Wanted,
-) -> Result<(Raster<S>, Option<Vec<u8>>)> {
+    control: &Control,
+) -> Result<(Raster<S>, Option<Vec<u8>>), Failure> {
     let info = *decoder.info();
     let cut = decoder.cut();
     let mut samples = decoder.pixels::<S>().map_err(|cause| broken(Format::Avif, cause))?;
-    let kept = settle(&mut samples, icc, wanted);
+    let kept = settle(&mut samples, icc, wanted, control)?;
     if icc.is_none()
         && let Some(profile) = profile(&info)
     {
-        color::from_profile(&mut samples, &profile);
+        color::from_profile(&mut samples, &profile, control)?;
     }
     let raster: Raster<S> = picture_of(info.width, info.height, samples)?;
     let raster = match cut {

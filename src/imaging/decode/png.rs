@@ -18,17 +18,22 @@ use crate::{
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels, Raster},
         sample::Sample,
+        watched::Watched,
     },
 };
 
 /// The most that profiles and the like may take, unpacked; pixels are not counted, their number is checked before.
 const METADATA: usize = 32 << 20;
 
-pub(super) fn decode(input: &[u8], wanted: Wanted, control: &Control) -> Result<Picture, Failure> {
+pub(super) fn decode<'a>(
+    input: &'a [u8],
+    wanted: Wanted,
+    control: &'a Control,
+) -> Result<Picture, Failure> {
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
-    let mut decoder = Decoder::new_with_options(Cursor::new(input), options);
+    let mut decoder = Decoder::new_with_options(Watched::new(Cursor::new(input), control), options);
     decoder.set_limits(png::Limits { bytes: METADATA });
     decoder.set_ignore_text_chunk(true);
     let narrow = if wanted.sixteen { Transformations::IDENTITY } else { Transformations::STRIP_16 };
@@ -64,7 +69,7 @@ fn damaged(cause: png::DecodingError) -> Error {
 
 /// A file that is being decoded.
 struct File<'a> {
-    reader: Reader<Cursor<&'a [u8]>>,
+    reader: Reader<Watched<'a, Cursor<&'a [u8]>>>,
     buffer: Vec<u8>,
     color: ColorType,
     icc: Option<Vec<u8>>,
@@ -79,7 +84,7 @@ impl File<'_> {
         let info = self.reader.next_frame(&mut self.buffer).map_err(damaged)?;
         let bytes = self.buffer.get(..info.buffer_size()).unwrap_or_default();
         let mut samples = to_rgba(&S::from_big_endian(bytes), self.color);
-        let icc = settle(&mut samples, self.icc.as_deref(), self.wanted);
+        let icc = settle(&mut samples, self.icc.as_deref(), self.wanted, self.control)?;
         Ok((picture_of(info.width, info.height, samples)?, icc))
     }
 

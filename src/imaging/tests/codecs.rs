@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use image::{RgbaImage, imageops};
 use serde_json::json;
 
-use super::{make, pixels, psnr, refusal, samples};
+use super::{Control, make, pixels, psnr, refusal, samples};
 use crate::{
     domain::{error::Code, format::Format, limits::Limits},
     imaging::probe,
@@ -76,7 +76,7 @@ fn colours_are_brought_into_srgb() {
     // The same numbers, meant in Display P3: what a profile of it says they are.
     let mut expected = samples::read(CAT);
     let p3 = moxcms::ColorProfile::new_display_p3().encode().unwrap();
-    crate::imaging::color::to_srgb(&mut expected, &p3);
+    crate::imaging::color::to_srgb(&mut expected, &p3, &Control::default()).unwrap();
     let found = pixels(file!("p3.avif"), json!({}));
     assert!(psnr(&found, &expected) > 36.0, "{}", psnr(&found, &expected));
     assert!(psnr(&found, &samples::read(CAT)) < 34.0);

@@ -49,6 +49,7 @@ pub(super) fn resize<S: Sample>(
         let until = row((end + reach).ceil()).min(source.len());
         strip.clear();
         for line in source.get(from..until).unwrap_or_default() {
+            control.check()?;
             strip.extend(line.iter().map(|pixel| light.of(pixel)));
         }
         let lines = u32::try_from(until - from).map_err(Error::internal)?;
