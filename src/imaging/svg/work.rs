@@ -65,13 +65,14 @@ type Checked = Result<(), TooMuch>;
 impl Walk {
     fn spend(&mut self, time: f64) -> Checked {
         self.time += time;
-        if self.time > MOST { Err(TooMuch::Work) } else { Ok(()) }
+        // This way round what is not a number is too much.
+        if self.time <= MOST { Ok(()) } else { Err(TooMuch::Work) }
     }
 
     /// Another picture of `area` pixels beside those that hold `bytes`; gives what all of them hold.
     fn hold(&self, area: f64, bytes: f64) -> Result<f64, TooMuch> {
         let bytes = bytes + area * 4.0;
-        if bytes > self.most_bytes { Err(TooMuch::Memory(bytes)) } else { Ok(bytes) }
+        if bytes <= self.most_bytes { Ok(bytes) } else { Err(TooMuch::Memory(bytes)) }
     }
 
     /// The same of a layer, which is laid on what is beneath.
