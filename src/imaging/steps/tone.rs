@@ -51,13 +51,14 @@ pub(super) fn gamma(value: f64, gamma: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use image::RgbaImage;
 
     use super::*;
 
     fn of(pixel: [u8; 4], curve: impl Fn(f64) -> f64) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, image::Rgba(pixel));
-        apply::<u8>(&mut frame, curve);
+        apply::<u8>(&mut frame, curve, &Control::default()).unwrap();
         frame.get_pixel(0, 0).0
     }
 
