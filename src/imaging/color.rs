@@ -2,9 +2,13 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-pub(super) use self::space::{Curve, SRGB, Space};
+pub(super) use self::{
+    numbers::{from_code_points, from_gamma, is_bright},
+    space::{Curve, SRGB, Space},
+};
 use super::sample::Sample;
 
+mod numbers;
 mod space;
 
 /// Rows of a large picture are converted in pieces of this many pixels, so that little more than the picture is held.

@@ -230,10 +230,10 @@ KERNEL = "one kernel, tabled in fixed point or floats; a whole pixel of shift is
 LETTERS = "the share of each pixel against letters placed on quarters of one; a whole pixel of shift is far below"
 
 
-def written(words, letters):
+def written(words, letters, font="DejaVuSans.ttf"):
     """How much of each pixel the letters cover, cut to where there are any: drawn sixteen times as large, where hinting is nothing."""
     times = 16
-    file = HERE.parent.parent / "assets" / "fonts" / "DejaVuSans.ttf"
+    file = HERE.parent.parent / "assets" / "fonts" / font
     font = ImageFont.truetype(file, letters * times, layout_engine=ImageFont.Layout.RAQM)
     width, height = (len(words) + 2) * letters, 2 * letters
     large = Image.new("L", (width * times, height * times))

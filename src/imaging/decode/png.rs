@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use moxcms::ColorProfile;
 use png::{
     BitDepth, BlendOp, ColorType, DecodeOptions, Decoder, DisposeOp, FrameControl, Reader,
     Transformations,
@@ -13,8 +14,12 @@ use super::{
     expand, picture_of, settle,
 };
 use crate::{
-    domain::{error::Error, format::Format},
+    domain::{
+        error::{Code, Error},
+        format::Format,
+    },
     imaging::{
+        color,
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels, Raster},
         sample::Sample,
@@ -37,9 +42,9 @@ pub(super) fn decode(input: &[u8], wanted: Wanted, control: &Control) -> Result<
     let size = reader.output_buffer_size().ok_or_else(|| {
         Error::internal("a PNG within the limits has more bytes than can be addressed")
     })?;
-    let icc = reader.info().icc_profile.as_ref().map(|icc| icc.to_vec());
+    let meaning = Meaning::of(reader.info())?;
     let (color, depth) = reader.output_color_type();
-    let mut file = File { reader, buffer: vec![0; size], color, icc, wanted, control };
+    let mut file = File { reader, buffer: vec![0; size], color, meaning, wanted, control };
     let has_alpha = matches!(color, ColorType::GrayscaleAlpha | ColorType::Rgba);
     if depth == BitDepth::Sixteen {
         let (raster, icc) = file.next::<u16>()?;
@@ -62,12 +67,53 @@ fn damaged(cause: png::DecodingError) -> Error {
     broken(Format::Png, cause)
 }
 
+/// What the numbers of its pixels mean.
+enum Meaning {
+    Srgb,
+    Icc(Vec<u8>),
+    /// Code points, or a gamma and primaries.
+    Numbers(Box<ColorProfile>),
+}
+
+impl Meaning {
+    /// Of several chunks that say it the first counts of cICP, iCCP, sRGB, and gAMA with cHRM.
+    fn of(info: &png::Info<'_>) -> Result<Self, Error> {
+        let numbers = |profile: Option<ColorProfile>| {
+            profile.map_or(Self::Srgb, |profile| Self::Numbers(Box::new(profile)))
+        };
+        if let Some(code) = info.coding_independent_code_points {
+            let what = match code {
+                _ if color::is_bright(code.transfer_function.into()) => {
+                    "PNG of high dynamic range (PQ or HLG)"
+                }
+                _ if !code.is_video_full_range_image => "PNG of narrow range",
+                _ => {
+                    let (primaries, transfer) = (code.color_primaries, code.transfer_function);
+                    return Ok(numbers(color::from_code_points(primaries.into(), transfer.into())));
+                }
+            };
+            return Err(Error::new(Code::UnsupportedMediaType, format!("{what} is not read")));
+        }
+        Ok(match (&info.icc_profile, info.srgb, info.gama_chunk) {
+            (Some(icc), _, _) => Self::Icc(icc.to_vec()),
+            (None, None, Some(gamma)) => {
+                let places = info.chrm_chunk.map(|said| {
+                    [said.white, said.red, said.green, said.blue]
+                        .map(|(x, y)| [x.into_value(), y.into_value()])
+                });
+                numbers(color::from_gamma(gamma.into_value(), places))
+            }
+            _ => Self::Srgb,
+        })
+    }
+}
+
 /// A file that is being decoded.
 struct File<'a> {
     reader: Reader<Cursor<&'a [u8]>>,
     buffer: Vec<u8>,
     color: ColorType,
-    icc: Option<Vec<u8>>,
+    meaning: Meaning,
     wanted: Wanted,
     control: &'a Control,
 }
@@ -79,7 +125,14 @@ impl File<'_> {
         let info = self.reader.next_frame(&mut self.buffer).map_err(damaged)?;
         let bytes = self.buffer.get(..info.buffer_size()).unwrap_or_default();
         let mut samples = to_rgba(&S::from_big_endian(bytes), self.color);
-        let icc = settle(&mut samples, self.icc.as_deref(), self.wanted);
+        let icc = match &self.meaning {
+            Meaning::Icc(icc) => settle(&mut samples, Some(icc), self.wanted),
+            Meaning::Numbers(profile) => {
+                color::from_profile(&mut samples, profile);
+                None
+            }
+            Meaning::Srgb => None,
+        };
         Ok((picture_of(info.width, info.height, samples)?, icc))
     }
 
