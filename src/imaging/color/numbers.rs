@@ -52,7 +52,7 @@ pub(in crate::imaging) fn from_gamma(
         return None;
     }
     let makes_sense = (0.05..=20.0).contains(&gamma)
-        && places.iter().all(|[x, y]| *y > 0.0 && x + y <= 1.0)
+        && places.iter().all(|[x, y]| *y > 0.0 && x + y <= 1.0 + ALIKE)
         && surface(places) > ALIKE;
     if !makes_sense {
         return None;

@@ -1,6 +1,6 @@
 //! PNG, with its checksums; APNG up to the frames that are wanted.
 
-use std::io::Cursor;
+use std::{borrow::Cow, io::Cursor};
 
 use moxcms::ColorProfile;
 use png::{
@@ -36,17 +36,20 @@ pub(super) fn decode(input: &[u8], wanted: Wanted, control: &Control) -> Result<
     let mut decoder = Decoder::new_with_options(Cursor::new(input), options);
     decoder.set_limits(png::Limits { bytes: METADATA });
     decoder.set_ignore_text_chunk(true);
-    let narrow = if wanted.sixteen { Transformations::IDENTITY } else { Transformations::STRIP_16 };
-    decoder.set_transformations(Transformations::EXPAND | narrow);
+    // Not made eight bits here: the decoder would drop the low byte, and all colours get darker by half a level.
+    decoder.set_transformations(Transformations::EXPAND);
     let reader = decoder.read_info().map_err(damaged)?;
     let size = reader.output_buffer_size().ok_or_else(|| {
         Error::internal("a PNG within the limits has more bytes than can be addressed")
     })?;
     let meaning = Meaning::of(reader.info())?;
     let (color, depth) = reader.output_color_type();
-    let mut file = File { reader, buffer: vec![0; size], color, meaning, wanted, control };
+    let is_deep = depth == BitDepth::Sixteen;
+    let is_narrowed = is_deep && !wanted.sixteen;
+    let buffer = vec![0; size];
+    let mut file = File { reader, buffer, color, is_narrowed, meaning, wanted, control };
     let has_alpha = matches!(color, ColorType::GrayscaleAlpha | ColorType::Rgba);
-    if depth == BitDepth::Sixteen {
+    if is_deep && wanted.sixteen {
         let (raster, icc) = file.next::<u16>()?;
         file.reader.finish().map_err(damaged)?;
         return Ok(Picture { icc, ..Picture::still(Pixels::Sixteen(raster), has_alpha) });
@@ -113,6 +116,8 @@ struct File<'a> {
     reader: Reader<Cursor<&'a [u8]>>,
     buffer: Vec<u8>,
     color: ColorType,
+    /// Sixteen bits that are to be eight.
+    is_narrowed: bool,
     meaning: Meaning,
     wanted: Wanted,
     control: &'a Control,
@@ -124,7 +129,8 @@ impl File<'_> {
         self.control.check()?;
         let info = self.reader.next_frame(&mut self.buffer).map_err(damaged)?;
         let bytes = self.buffer.get(..info.buffer_size()).unwrap_or_default();
-        let mut samples = to_rgba(&S::from_big_endian(bytes), self.color);
+        let bytes = if self.is_narrowed { narrowed(bytes) } else { Cow::Borrowed(bytes) };
+        let mut samples = to_rgba(&S::from_big_endian(&bytes), self.color);
         let icc = match &self.meaning {
             Meaning::Icc(icc) => settle(&mut samples, Some(icc), self.wanted),
             Meaning::Numbers(profile) => {
@@ -175,6 +181,12 @@ fn show(canvas: &mut Canvas, pixels: &Raster<u8>, frame: FrameControl) -> Frame 
     let per_second = u32::from(if frame.delay_den == 0 { 100 } else { frame.delay_den });
     let delay = u32::from(frame.delay_num) * 1000 / per_second;
     Frame { pixels: Pixels::Eight(pixels), delay }
+}
+
+/// Samples of sixteen bits, the nearest of eight.
+fn narrowed(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let samples = bytes.as_chunks::<2>().0.iter().map(|sample| u16::from_be_bytes(*sample));
+    samples.map(|sample| u8::nearest(sample.float() / 257.0)).collect()
 }
 
 /// Samples as RGBA. Palettes were expanded by the decoder.
