@@ -17,6 +17,7 @@ const CODECS: &[&str] = &[
     "png",
     "resvg",
     "tiff",
+    "zune-jpeg",
 ];
 
 /// 0.11 is what Debian 12 has.
@@ -48,16 +49,26 @@ fn main() {
     }
 }
 
-/// Hands the locked versions of the codecs to the compiler. Of two of one name the later is ours: it is the newer.
+/// Hands the locked versions of the codecs to the compiler. Where there are two of one name, Darkroom's own dependencies say
+/// which is ours: `"moxcms 0.9.2"`.
 fn name_versions(lock: &str) {
-    let mut name = "";
-    for line in lock.lines() {
-        if let Some(found) = line.strip_prefix("name = ") {
-            name = found.trim_matches('"');
-        } else if let Some(version) = line.strip_prefix("version = ")
-            && CODECS.contains(&name)
-        {
-            println!("cargo:rustc-env=VERSION_{name}={}", version.trim_matches('"'));
+    let packages: Vec<&str> = lock.split("[[package]]\n").collect();
+    let find = |name| packages.iter().copied().find(|package| field(package, "name") == Some(name));
+    let ours = find("darkroom").unwrap_or_default();
+    for codec in CODECS.iter().copied() {
+        let chosen = ours.lines().find_map(|line| {
+            line.trim().trim_matches(['"', ',']).strip_prefix(codec)?.strip_prefix(' ')
+        });
+        match chosen.or_else(|| field(find(codec)?, "version")) {
+            Some(version) => println!("cargo:rustc-env=VERSION_{codec}={version}"),
+            None => panic!("{codec} is not in Cargo.lock"),
         }
     }
+}
+
+/// What a package of Cargo.lock says of itself.
+fn field<'a>(package: &'a str, name: &str) -> Option<&'a str> {
+    package
+        .lines()
+        .find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(" = ")?.trim_matches('"')))
 }

@@ -139,14 +139,20 @@ fn version(verbose: bool) -> ExitCode {
     if verbose {
         text += &format!(", engine {}\n\n", imaging::ENGINE);
         for Codec { format, library, simd } in imaging::codecs() {
-            text += &format!("{format:<28} {library}; SIMD: {simd}\n");
+            text += &format!("{format:<39} {library}; SIMD: {simd}\n");
         }
-        text += &format!("\nthis processor has {}\n", imaging::processor().join(", "));
+        let (has, compiled) = (imaging::processor(), imaging::compiled());
+        text += &format!("\nthis processor has {}\n", list(&has));
+        text += &format!("slow: portable code, which was compiled for {}\n", list(&compiled));
         for problem in imaging::slow() {
             text += &format!("{problem}\n");
         }
     }
     print(&text)
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "no vector instructions".to_owned() } else { names.join(", ") }
 }
 
 /// Says `message` on standard error; the code, to be returned.

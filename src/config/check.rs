@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, thread, time::Duration};
 use secrecy::SecretString;
 
 use super::{
-    Auth, Config, Database, DatabaseLocation, Environment, Http, Log, LogFormat, Queue, RateLimits,
-    Redis,
+    Auth, Config, Database, DatabaseLocation, Engine, Environment, Http, Log, LogFormat, Queue,
+    RateLimits, Redis,
     kind::{Value, time},
     machine, redis,
     report::{Fault, Faults, Warning},
@@ -48,11 +48,7 @@ impl Settings {
         let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
         let broker = self.said_first(BROKER_NAMES).and_then(|said| values.secret(said.name));
         let redis = redis::meant(self, &mut faults, &mut warnings);
-        match config(&values, database, broker, redis) {
-            Ok(config) if faults.is_empty() => Ok((config, warnings)),
-            Err(fault) if faults.is_empty() => Err(Faults { faults: vec![fault], warnings }),
-            _ => Err(Faults { faults, warnings }),
-        }
+        settle(config(&values, database, broker, redis), faults, warnings)
     }
 
     /// The database alone, for a migration: a job of its own, which is given no other secret.
@@ -65,13 +61,21 @@ impl Settings {
         // Who names only where to migrate means that database, not the embedded one.
         let url = self.said_first(DATABASE_NAMES).or_else(|| self.said("MIGRATE_DB_URL"));
         let url = url.and_then(|said| values.secret(said.name));
-        match database_of(&values, url) {
-            Ok(database) if faults.is_empty() => Ok(database),
-            Err(fault) if faults.is_empty() => {
-                Err(Faults { faults: vec![fault], warnings: Vec::new() })
-            }
-            _ => Err(Faults { faults, warnings: Vec::new() }),
-        }
+        settle(database_of(&values, url), faults, Vec::new()).map(|(database, _)| database)
+    }
+
+    /// What the engine is told, for a command that starts nothing else: what is wrong with the rest doesn't matter to it.
+    pub fn check_engine(&self) -> Result<(Engine, Vec<Warning>), Faults> {
+        let mut faults = Vec::new();
+        let values = self.values(&mut faults);
+        faults.retain(|fault| is_of_engine(&fault.name));
+        faults.extend_from_slice(self.unreadable());
+        let mut warnings = self.warnings.clone();
+        warnings.retain(|warning| {
+            ["MAX_", "TRANSFORM_"].iter().any(|family| warning.name.starts_with(family))
+        });
+        let is_timed = self.said("TRANSFORM_TIMEOUT").is_some();
+        settle(engine_of(&values, is_timed), faults, warnings)
     }
 
     /// Every value in force that can be understood; the others become faults.
@@ -132,10 +136,38 @@ impl Settings {
     }
 }
 
+/// What was understood, if nothing is wrong with it.
+fn settle<T>(
+    understood: Result<T, Fault>,
+    faults: Vec<Fault>,
+    warnings: Vec<Warning>,
+) -> Result<(T, Vec<Warning>), Faults> {
+    match understood {
+        Ok(meant) if faults.is_empty() => Ok((meant, warnings)),
+        Err(fault) if faults.is_empty() => Err(Faults { faults: vec![fault], warnings }),
+        _ => Err(Faults { faults, warnings }),
+    }
+}
+
 fn is_of_database(name: &str) -> bool {
     DATABASE_NAMES.contains(&name)
         || matches!(name, "MIGRATE_DB_URL" | "DATA_DIR")
         || name.starts_with("DB_")
+}
+
+/// Whether `darkroom transform` goes by it.
+fn is_of_engine(name: &str) -> bool {
+    matches!(
+        name,
+        "MAX_UPLOAD_SIZE"
+            | "MAX_IMAGE_WIDTH"
+            | "MAX_IMAGE_HEIGHT"
+            | "MAX_PIXELS"
+            | "MAX_ANIMATION_PIXELS"
+            | "MAX_FRAMES"
+            | "TRANSFORM_TIMEOUT"
+            | "TRANSFORM_PROFILE"
+    )
 }
 
 /// A complaint about a value, with where it was said and, if that is no secret, the value.
@@ -244,21 +276,10 @@ fn config(
             jwt_issuer: required_text("JWT_ISSUER")?.to_owned(),
             refresh_expiry: values.time("REFRESH_EXPIRY")?,
         },
-        limits: Limits {
-            upload_size: values.number("MAX_UPLOAD_SIZE")?,
-            width: values.number("MAX_IMAGE_WIDTH")?,
-            height: values.number("MAX_IMAGE_HEIGHT")?,
-            pixels: values.number("MAX_PIXELS")?,
-            animation_pixels: values.number("MAX_ANIMATION_PIXELS")?,
-            frames: values.number("MAX_FRAMES")?,
-            timeout: values.time("TRANSFORM_TIMEOUT")?,
-        },
+        limits: limits_of(values)?,
         transform_threads: values.number("TRANSFORM_THREADS")?,
         transform_memory: values.number("TRANSFORM_MEMORY")?,
-        transform_profile: match required_text("TRANSFORM_PROFILE")? {
-            "fast" => Profile::Fast,
-            _ => Profile::Best,
-        },
+        transform_profile: profile_of(values)?,
         queue: Queue {
             amqp: broker,
             name: required_text("QUEUE_NAME")?.to_owned(),
@@ -275,6 +296,31 @@ fn config(
         },
         data_dir: PathBuf::from(required_text("DATA_DIR")?),
     })
+}
+
+fn engine_of(values: &Values, is_timed: bool) -> Result<Engine, Fault> {
+    let limits = limits_of(values)?;
+    let timeout = is_timed.then_some(limits.timeout);
+    Ok(Engine { limits, profile: profile_of(values)?, timeout })
+}
+
+fn limits_of(values: &Values) -> Result<Limits, Fault> {
+    Ok(Limits {
+        upload_size: values.number("MAX_UPLOAD_SIZE")?,
+        width: values.number("MAX_IMAGE_WIDTH")?,
+        height: values.number("MAX_IMAGE_HEIGHT")?,
+        pixels: values.number("MAX_PIXELS")?,
+        animation_pixels: values.number("MAX_ANIMATION_PIXELS")?,
+        frames: values.number("MAX_FRAMES")?,
+        timeout: values.time("TRANSFORM_TIMEOUT")?,
+    })
+}
+
+fn profile_of(values: &Values) -> Result<Profile, Fault> {
+    match values.text("TRANSFORM_PROFILE").ok_or_else(|| mismatch("TRANSFORM_PROFILE"))? {
+        "fast" => Ok(Profile::Fast),
+        _ => Ok(Profile::Best),
+    }
 }
 
 fn database_of(values: &Values, url: Option<SecretString>) -> Result<Database, Fault> {

@@ -19,12 +19,12 @@ mod tests;
 
 pub use self::{
     describe::reference_markdown,
-    kind::Kind,
+    kind::{Kind, Value},
     redis::Redis,
     report::{Fault, Faults, Warning},
     secrets::redact_url,
     settings::{Said, Settings, Source},
-    table::{Preset, TABLE, Variable},
+    table::{Preset, TABLE, Variable, find},
 };
 
 use std::{path::PathBuf, time::Duration};
@@ -70,6 +70,17 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Logging.
     pub log: Log,
+}
+
+/// What the engine is told.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// What is refused.
+    pub limits: Limits,
+    /// `TRANSFORM_PROFILE`.
+    pub profile: Profile,
+    /// `TRANSFORM_TIMEOUT`, where somebody has said it: the default is made for servers.
+    pub timeout: Option<Duration>,
 }
 
 /// `ENVIRONMENT`.

@@ -444,3 +444,28 @@ fn the_table_is_in_order() {
         }
     }
 }
+
+#[test]
+fn the_engine_alone_is_told_its_own_and_a_timeout_only_by_somebody() {
+    let engine = |pairs: &[(&str, &str)]| env(pairs).settings().check_engine();
+    let (nothing, _) = engine(&[]).unwrap();
+    assert_eq!((nothing.limits, nothing.profile), (Limits::default(), Profile::Best));
+    assert_eq!(nothing.timeout, None, "the default is made for servers");
+    let (said, warnings) = engine(&[
+        ("MAX_PIXELS", "7"),
+        ("TRANSFORM_PROFILE", "fast"),
+        // No drain would wait for it; nothing is drained.
+        ("TRANSFORM_TIMEOUT", "1h"),
+        ("PORT", "eighty"),
+        ("DATABASE_URL", "nonsense"),
+        ("MAX_FRAME", "9"),
+        ("DB_MAX_CON", "1"),
+    ])
+    .unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0].name, "MAX_FRAME");
+    assert_eq!((said.limits.pixels, said.profile), (7, Profile::Fast));
+    assert_eq!(said.timeout, Some(Duration::from_secs(3600)));
+    let faults = engine(&[("MAX_FRAMES", "x"), ("PORT", "eighty")]).unwrap_err();
+    assert_eq!(names(&faults), ["MAX_FRAMES"]);
+}

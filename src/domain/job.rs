@@ -159,17 +159,28 @@ impl Outcome {
 
 /// Tells running work that nobody wants it any more.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    to_stop: AtomicBool,
+    #[cfg(test)]
+    looks: looks::Looks,
+}
 
 impl Cancel {
     /// Asks the work to stop at its next step.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.to_stop.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked to.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        #[cfg(test)]
+        if self.0.looks.are_used_up() {
+            return true;
+        }
+        self.0.to_stop.load(Ordering::Relaxed)
     }
 }
 
@@ -177,4 +188,46 @@ impl Cancel {
 pub trait Runner: Send + Sync + 'static {
     /// Does the work. Must bear being run twice for one job.
     fn run(&self, job: Job, cancel: Cancel) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>>;
+}
+
+/// For tests, which stop work in its middle without a clock: how often was asked whether it is to stop.
+#[cfg(test)]
+mod looks {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use super::{Asked, Cancel};
+
+    #[derive(Debug)]
+    pub(super) struct Looks {
+        taken: AtomicU64,
+        most: u64,
+    }
+
+    impl Default for Looks {
+        fn default() -> Self {
+            Self { taken: AtomicU64::new(0), most: u64::MAX }
+        }
+    }
+
+    impl Looks {
+        pub(super) fn are_used_up(&self) -> bool {
+            self.taken.fetch_add(1, Ordering::Relaxed) >= self.most
+        }
+    }
+
+    impl Cancel {
+        /// Cancels itself once it was looked at so often.
+        pub(crate) fn after(looks: u64) -> Self {
+            let looks = Looks { most: looks, ..Looks::default() };
+            Self(Arc::new(Asked { looks, ..Asked::default() }))
+        }
+
+        /// How often it was looked at.
+        pub(crate) fn looks(&self) -> u64 {
+            self.0.looks.taken.load(Ordering::Relaxed)
+        }
+    }
 }

@@ -225,3 +225,9 @@ void darkroom_avif_codecs(char *names)
 {
     avifCodecVersions(names);
 }
+
+/* The version of libyuv in use; 0 without one. */
+uint32_t darkroom_avif_libyuv(void)
+{
+    return avifLibYUVVersion();
+}

@@ -84,6 +84,7 @@ unsafe extern "C" {
     fn darkroom_avif_free(output: *mut u8);
     fn darkroom_avif_version() -> *const c_char;
     fn darkroom_avif_codecs(names: *mut c_char);
+    fn darkroom_avif_libyuv() -> u32;
 }
 
 /// A file that was parsed. It borrows the file: libavif reads from it until it is closed.
@@ -243,6 +244,12 @@ pub(super) fn versions() -> (String, String) {
     };
     let names = CStr::from_bytes_until_nul(&names).map(CStr::to_string_lossy).unwrap_or_default();
     (version, names.into_owned())
+}
+
+/// The version of libyuv that libavif converts colours with; 0 where it has none and does so slowly.
+pub(super) fn libyuv() -> u32 {
+    // SAFETY: it takes nothing and returns a number.
+    unsafe { darkroom_avif_libyuv() }
 }
 
 /// A text of libavif's own, which is never freed.

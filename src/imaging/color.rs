@@ -2,9 +2,16 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-pub(super) use self::space::{Curve, SRGB, Space};
-use super::sample::Sample;
+pub(super) use self::{
+    numbers::{from_code_points, from_gamma, is_bright},
+    space::{Curve, SRGB, Space},
+};
+use super::{
+    control::{Control, Failure},
+    sample::Sample,
+};
 
+mod numbers;
 mod space;
 
 /// Rows of a large picture are converted in pieces of this many pixels, so that little more than the picture is held.
@@ -28,47 +35,65 @@ pub(super) fn can_be_kept(icc: &[u8]) -> bool {
 
 /// Converts RGBA pixels from the profile `icc` to sRGB. A profile that can't be understood is ignored, as viewers do:
 /// the pixels are then taken for sRGB.
-pub(super) fn to_srgb<S: Sample>(pixels: &mut [S], icc: &[u8]) {
-    if let Ok(profile) = ColorProfile::new_from_slice(icc) {
-        from_profile(pixels, &profile);
+pub(super) fn to_srgb<S: Sample>(
+    pixels: &mut [S],
+    icc: &[u8],
+    control: &Control,
+) -> Result<(), Failure> {
+    match ColorProfile::new_from_slice(icc) {
+        Ok(profile) => from_profile(pixels, &profile, control),
+        Err(_) => Ok(()),
     }
 }
 
 /// The same from a profile that was read, or made.
-pub(super) fn from_profile<S: Sample>(pixels: &mut [S], profile: &ColorProfile) {
+pub(super) fn from_profile<S: Sample>(
+    pixels: &mut [S],
+    profile: &ColorProfile,
+    control: &Control,
+) -> Result<(), Failure> {
     let srgb = ColorProfile::new_srgb();
     // A profile that can't be used is one that can't be understood.
-    let _ = match profile.color_space {
-        DataColorSpace::Rgb => convert(profile, Layout::Rgba, &srgb, pixels, |source, pixels| {
-            source.extend_from_slice(pixels);
-        }),
+    let _is_done = match profile.color_space {
+        DataColorSpace::Rgb => {
+            let whole = |source: &mut Vec<S>, pixels: &[S]| source.extend_from_slice(pixels);
+            convert(profile, Layout::Rgba, &srgb, pixels, control, whole)?
+        }
         DataColorSpace::Gray => {
-            convert(profile, Layout::GrayAlpha, &srgb, pixels, |source, pixels| {
+            let grey = |source: &mut Vec<S>, pixels: &[S]| {
                 let pixels = pixels.as_chunks::<4>().0;
                 source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
-            })
+            };
+            convert(profile, Layout::GrayAlpha, &srgb, pixels, control, grey)?
         }
-        _ => None,
+        _ => false,
     };
+    Ok(())
 }
 
-/// Converts pixels in place; `gather` lays a piece of them out as the profile wants it. None, and nothing done, where moxcms
+/// Converts pixels in place; `gather` lays a piece of them out as the profile wants it. False, and nothing done, where moxcms
 /// can't.
 fn convert<S: Sample>(
     profile: &ColorProfile,
     layout: Layout,
     to: &ColorProfile,
     pixels: &mut [S],
+    control: &Control,
     gather: impl Fn(&mut Vec<S>, &[S]),
-) -> Option<()> {
-    let transform = S::transform(profile, layout, to, TransformOptions::default())?;
+) -> Result<bool, Failure> {
+    let Some(transform) = S::transform(profile, layout, to, TransformOptions::default()) else {
+        return Ok(false);
+    };
     let mut source = Vec::new();
     for piece in pixels.chunks_mut(PIECE * 4) {
+        control.check()?;
         source.clear();
         gather(&mut source, piece);
-        transform.transform(&source, piece).ok()?;
+        if transform.transform(&source, piece).is_err() {
+            return Ok(false);
+        }
     }
-    Some(())
+    Ok(true)
 }
 
 /// Luma and chroma as JPEG has them (Rec. 601, full range) as red, green and blue.
@@ -81,15 +106,19 @@ pub(super) fn from_ycbcr<S: Sample>([luma, blue, red]: [S; 3]) -> [S; 3] {
 
 /// Ink on paper to RGBA in place: four inks a pixel, full scale is full ink. Without a profile, or with one that is not for
 /// inks, each ink takes away its share of the light.
-pub(super) fn inks_to_srgb<S: Sample>(pixels: &mut [S], icc: Option<&[u8]>) {
+pub(super) fn inks_to_srgb<S: Sample>(
+    pixels: &mut [S],
+    icc: Option<&[u8]>,
+    control: &Control,
+) -> Result<(), Failure> {
     let profile = icc
         .and_then(|icc| ColorProfile::new_from_slice(icc).ok())
         .filter(|profile| profile.color_space == DataColorSpace::Cmyk);
     if let Some(profile) = profile {
         // The inks are laid out as if they were four channels of colour.
         let whole = |source: &mut Vec<S>, pixels: &[S]| source.extend_from_slice(pixels);
-        if convert(&profile, Layout::Rgba, &ColorProfile::new_srgb(), pixels, whole).is_some() {
-            return;
+        if convert(&profile, Layout::Rgba, &ColorProfile::new_srgb(), pixels, control, whole)? {
+            return Ok(());
         }
     }
     let light = |ink: S, black: S| {
@@ -100,6 +129,7 @@ pub(super) fn inks_to_srgb<S: Sample>(pixels: &mut [S], icc: Option<&[u8]>) {
         let [red, green, blue] = [cyan, magenta, yellow].map(|ink| light(ink, black));
         *pixel = [red, green, blue, S::max_value()];
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -112,7 +142,7 @@ mod tests {
         let p3 = ColorProfile::new_display_p3().encode().unwrap();
         // P3's (234, 51, 35) is as near as sRGB's pure red comes.
         let mut pixels = [234_u8, 51, 35, 128, 128, 128, 128, 255];
-        to_srgb(&mut pixels, &p3);
+        to_srgb(&mut pixels, &p3, &Control::default()).unwrap();
         let [red, green, blue, alpha, grey @ ..] = pixels;
         assert!(red >= 254 && green <= 3 && blue <= 3 && alpha == 128, "{pixels:?}");
         assert!(grey.into_iter().take(3).all(|channel| channel.abs_diff(128) <= 1), "{grey:?}");
@@ -122,7 +152,7 @@ mod tests {
     fn grey_profiles_are_converted() {
         let linear = ColorProfile::new_gray_with_gamma(1.0).encode().unwrap();
         let mut pixels = [55_u8, 55, 55, 9];
-        to_srgb(&mut pixels, &linear);
+        to_srgb(&mut pixels, &linear, &Control::default()).unwrap();
         // 55/255 of the light is 128 in sRGB.
         let [red, green, blue, alpha] = pixels;
         assert!(
@@ -135,7 +165,7 @@ mod tests {
     fn what_is_no_profile_changes_nothing() {
         for icc in [b"".as_slice(), b"nonsense", &[0; 200]] {
             let mut pixels = [1_u8, 2, 3, 4];
-            to_srgb(&mut pixels, icc);
+            to_srgb(&mut pixels, icc, &Control::default()).unwrap();
             assert_eq!(pixels, [1, 2, 3, 4]);
         }
     }
@@ -143,7 +173,7 @@ mod tests {
     #[test]
     fn inks_without_a_profile_take_light_away() {
         let mut pixels = [0_u8, 0, 0, 0, 255, 0, 0, 0, 0, 255, 255, 0, 0, 0, 0, 255, 0, 0, 0, 128];
-        inks_to_srgb(&mut pixels, None);
+        inks_to_srgb(&mut pixels, None, &Control::default()).unwrap();
         let expected = [
             [255, 255, 255, 255],
             [0, 255, 255, 255],

@@ -28,6 +28,8 @@ mod steps;
 mod svg;
 mod tiff;
 mod trace;
+mod watched;
+mod webp;
 
 #[cfg(test)]
 mod samples;
@@ -39,7 +41,7 @@ use std::{borrow::Cow, collections::BTreeMap, io::Cursor, time::Duration};
 use bytes::Bytes;
 
 pub use self::{
-    codecs::{Codec, codecs, processor, slow},
+    codecs::{Codec, Simd, codecs, compiled, processor, slow},
     control::{Control, Failure},
     describe::describe,
     predict::{Cost, predict, predict_description},
@@ -55,7 +57,7 @@ use crate::domain::{
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
-pub const ENGINE: i32 = 3;
+pub const ENGINE: i32 = 4;
 
 /// A picture that was made.
 #[derive(Debug, Clone)]
@@ -136,7 +138,7 @@ pub fn transform(
         let drawn = left.take();
         let operation = drawn.as_ref().unwrap_or(operation);
         let before = picture.size();
-        let settled = steps::settle(&picture, operation);
+        let settled = steps::settle(&picture, operation, control)?;
         let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));
         steps::apply(&mut picture, operation, spec, overlays, limits, control)?;
         let after = picture.size();

@@ -28,8 +28,10 @@ pub struct Cost {
 const BASE: u64 = 6 << 20;
 /// Shaping text: the fonts' tables and the glyphs.
 const TEXT: u64 = 8 << 20;
-/// Judging a sample of the picture, for `quality: "auto"`.
-const JUDGING: u64 = 64 << 20;
+/// Judging a sample of the picture, for `quality: "auto"`: bytes for each pixel of it.
+const JUDGING: u64 = 160;
+/// What libwebp's lossless encoder takes whatever the size.
+const LOSSLESS: u64 = 24 << 20;
 /// How often a picture is encoded while a quality is searched.
 const TRIES: u64 = 7;
 
@@ -154,6 +156,8 @@ const fn unpacking(format: Format) -> u64 {
     match format {
         // Progressive files keep all coefficients, of two bytes, and inks are four.
         Format::Jpeg => 12,
+        // As they are stored, then in the machine's order, then as RGBA.
+        Format::Png => 12,
         Format::Webp | Format::Gif => 6,
         Format::Avif => 12,
         // Floats, several planes of them.
@@ -241,6 +245,9 @@ fn nanoseconds_of(time: Duration) -> u64 {
 fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
     let encodings = if spec.max_bytes.is_some() { 1 + TRIES } else { 1 };
     let mut memory = last.pixels() * packing(format, spec) * last.sample;
+    if format == Format::Webp && spec.lossless {
+        memory += LOSSLESS;
+    }
     // Written frames wait for those that follow.
     memory += last.pixels() * (last.frames - 1) * written(format);
     let mut time = encodings * last.pixels() * last.frames * encoding(format, spec);
@@ -248,7 +255,7 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
         memory += last.pixels() * last.frames * written(format);
     }
     if matches!(spec.quality(format), Quality::Auto(_)) {
-        memory = memory.max(JUDGING);
+        memory = memory.max(encode::judged(last.size()) * JUDGING);
         time += TRIES * 60_000_000;
     }
     Cost::new(last.all() + memory, time)
@@ -258,10 +265,12 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
 fn packing(format: Format, spec: &Spec) -> u64 {
     match format {
         Format::Jpeg => 12,
-        Format::Webp if spec.lossless => 48,
-        Format::Webp => 24,
+        Format::Webp if spec.lossless => 84,
+        // Alpha is packed without loss.
+        Format::Webp => 42,
         Format::Avif => 60,
         Format::Gif => 16,
+        Format::Qoi | Format::Bmp => 14,
         _ => 20,
     }
 }

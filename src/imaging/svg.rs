@@ -1,17 +1,21 @@
 //! SVG: a drawing, read and drawn by usvg and resvg. Nothing is loaded from outside: no file, no address, no entity; letters are
 //! the engine's own, and pictures inside of the file obey the limits of all pictures.
 
+mod expansion;
+mod work;
+
 use std::sync::{Arc, LazyLock};
 
 use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{
-        self, Group, ImageHrefResolver, ImageKind, Node, Options, Tree,
+        self, ImageHrefResolver, ImageKind, Options, Tree,
         fontdb::Database,
         roxmltree::{self, Document, ParsingOptions},
     },
 };
 
+use self::work::TooMuch;
 use super::fonts;
 use crate::domain::{
     error::{Code, Error, Result},
@@ -23,9 +27,11 @@ use crate::domain::{
 pub(super) const LONGEST: usize = 4 << 20;
 /// Elements and texts of a file.
 const NODES: u32 = 200_000;
-/// So many layers are always allowed, and so many bytes of more.
-const LAYERS: u64 = 4;
-const LAYERS_MEMORY: u64 = 256 << 20;
+/// The same, with everything that is referred to in each place where it is drawn.
+const ELEMENTS: f64 = 1e6;
+/// So many layers as large as the drawing are always allowed, and so many bytes of more.
+const LAYERS: f64 = 4.0;
+const LAYERS_MEMORY: f64 = 512e6;
 /// Elements that draw others again, or filter: each may cost a pass over the picture.
 const DEAR: usize = 500;
 /// What these are called. `use` can draw what it names, which again may hold some.
@@ -150,13 +156,22 @@ pub(super) fn draw(file: &[u8], view: View, limits: &Limits) -> Result<Vec<u8>> 
         },
         ..Options::default()
     };
-    let tree = Tree::from_xmltree(&document, &options).map_err(broken)?;
-    let layers = layers(tree.root());
-    let (width, height) = view.size;
-    let bytes = u64::from(width) * u64::from(height) * 4 * layers;
-    if layers > LAYERS && bytes > LAYERS_MEMORY {
-        return Err(refused(format!("the SVG lays {layers} drawings into each other")));
+    if expansion::elements(&document) > ELEMENTS {
+        return Err(refused(format!(
+            "the SVG has more than {ELEMENTS} elements with all that it refers to in its place"
+        )));
     }
+    let tree = Tree::from_xmltree(&document, &options).map_err(broken)?;
+    let (width, height) = view.size;
+    let most = (f64::from(width) * f64::from(height) * 4.0 * LAYERS).max(LAYERS_MEMORY);
+    work::check(tree.root(), view.transform(), view.size, most).map_err(|much| match much {
+        TooMuch::Work => refused("drawing the SVG would take too long".to_owned()),
+        TooMuch::Memory(bytes) => refused(format!(
+            "the SVG needs {:.0} MB for layers, filters and pictures; at most {:.0} MB at this size",
+            bytes / 1e6,
+            most / 1e6,
+        )),
+    })?;
     let mut pixels = Pixmap::new(width, height)
         .ok_or_else(|| Error::internal("the size was checked and is none"))?;
     resvg::render(&tree, view.transform(), &mut pixels.as_mut());
@@ -202,16 +217,6 @@ fn completed(text: &str, root: roxmltree::Node<'_, '_>) -> Option<String> {
     let name = element.find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/'))?;
     let (name, rest) = element.split_at_checked(name)?;
     Some([before, name, &side, rest].concat())
-}
-
-/// How many groups lie in each other that are drawn by themselves before they are laid on what is beneath: for each there is
-/// a picture of its own. As deep as the parser let them be nested.
-fn layers(group: &Group) -> u64 {
-    let inner = group.children().iter().filter_map(|node| match node {
-        Node::Group(group) => Some(layers(group)),
-        _ => None,
-    });
-    inner.max().unwrap_or(0) + u64::from(group.should_isolate())
 }
 
 /// A picture inside of the file, if it is one that we read, and within the limits; never another drawing.

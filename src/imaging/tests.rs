@@ -13,8 +13,7 @@ mod meaning;
 mod metadata;
 mod search;
 mod sizes;
-
-use std::time::Instant;
+mod stopping;
 
 use image::{AnimationDecoder, ImageFormat, Rgba, RgbaImage, codecs::gif::GifDecoder};
 use proptest::prelude::*;
@@ -24,7 +23,6 @@ use super::{Control, Failure, Output, Overlays, samples};
 use crate::domain::{
     error::{Code, Error},
     format::Format,
-    job::Cancel,
     limits::Limits,
     transform::Spec,
 };
@@ -422,25 +420,6 @@ fn every_step_is_limited_before_a_pixel_is_decoded() {
         &Control::default(),
     );
     assert!(matches!(grown, Err(Failure::Refused(error)) if error.code == Code::ImageTooLarge));
-}
-
-#[test]
-fn work_stops_when_it_is_too_late_or_unwanted() {
-    let run = |control| {
-        transform(
-            samples::CAT,
-            &spec(json!({"filters": {"blur": 3}})),
-            &Limits::default(),
-            &control,
-        )
-    };
-    let late = Control { deadline: Some(Instant::now()), cancel: Cancel::default() };
-    assert!(
-        matches!(run(late), Err(Failure::Refused(error)) if error.code == Code::TransformTimeout)
-    );
-    let unwanted = Control::default();
-    unwanted.cancel.cancel();
-    assert!(matches!(run(unwanted), Err(Failure::Cancelled)));
 }
 
 #[test]

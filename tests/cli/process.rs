@@ -2,6 +2,7 @@
 //! what a test says.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -13,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 /// How long a process may take for what it is asked; on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A secret that any configuration accepts.
 pub const SECRET: &str = "2f6b1c9d84e05a7733bd90c1f4a8e6d25b7c0e91";
 
@@ -39,7 +40,8 @@ impl Shell {
         self.directory.path()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program, not yet run.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_darkroom"));
         let variables = self.variables.iter().map(|(name, value)| (name, value));
         command.args(arguments).current_dir(self.directory()).env_clear().envs(variables);
@@ -55,6 +57,11 @@ impl Shell {
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Run {
         self.begin(arguments).end()
+    }
+
+    /// Runs the program with names that may be no UTF-8.
+    pub fn run_os(&self, arguments: &[&OsStr]) -> Run {
+        Running::new(self.command(arguments).spawn().unwrap()).end()
     }
 
     /// Runs the program with `input` on its standard input: the exit code, the bytes on its standard output, and what it
@@ -99,31 +106,43 @@ pub struct Run {
     pub stderr: String,
 }
 
-/// A run that goes on.
+/// A run that goes on; killed when it goes out of scope.
 pub struct Running {
     pid: u32,
     ended: mpsc::Receiver<Output>,
+    is_over: bool,
 }
 
 impl Running {
-    fn new(child: Child) -> Self {
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub fn new(child: Child) -> Self {
         let (end, ended) = mpsc::channel();
         let pid = child.id();
         std::thread::spawn(move || end.send(child.wait_with_output().unwrap()));
-        Self { pid, ended }
+        Self { pid, ended, is_over: false }
     }
 
     /// Waits for its end.
-    pub fn end(self) -> Run {
-        let Ok(output) = self.ended.recv_timeout(PATIENCE) else {
-            signal("KILL", self.pid);
-            panic!("it does not end");
-        };
+    pub fn end(mut self) -> Run {
+        let output = self.ended.recv_timeout(PATIENCE).expect("it does not end");
+        self.is_over = true;
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Run {
             code: output.status.code().expect("an exit code"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.is_over && self.ended.try_recv().is_err() {
+            // One that ends right now is as good.
+            let _ = Command::new("kill").args(["-s", "KILL", &self.pid.to_string()]).status();
         }
     }
 }

@@ -1,5 +1,9 @@
 //! `darkroom transform`: the engine with no server.
 
+mod files;
+mod settings;
+mod telling;
+
 use std::path::Path;
 
 use image::{GenericImageView, ImageFormat};
@@ -34,19 +38,45 @@ fn one_picture_gets_the_format_of_the_name_it_is_written_to() {
         ("small.png", ImageFormat::Png),
         ("small.JPG", ImageFormat::Jpeg),
         ("small.gif", ImageFormat::Gif),
-        ("small.data", ImageFormat::Jpeg),
+        ("small", ImageFormat::Jpeg),
     ] {
         let run = shell.run(&["transform", "rocket.jpg", "--out", name, "--spec", SPEC]);
         assert_eq!(run.code, 0, "{}", run.stderr);
         assert!(run.stdout.contains("40x27"), "{}", run.stdout);
         assert_eq!(picture(&shell, name), (format, (40, 27)), "{name}");
     }
-    // What the spec says is stronger.
+    // What the spec says is stronger, under any name; it is warned of.
     let spec = r#"{"format":"png","resize":{"width":40}}"#;
-    shell.run(&["transform", "rocket.jpg", "--out", "named.webp", "--spec", spec]);
-    assert_eq!(picture(&shell, "named.webp").0, ImageFormat::Png);
+    for name in ["named.webp", "named.jxl"] {
+        let run = shell.run(&["transform", "rocket.jpg", "--out", name, "--spec", spec]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stderr.contains(&format!("warning: {name} is png")), "{}", run.stderr);
+        assert_eq!(picture(&shell, name).0, ImageFormat::Png);
+    }
+    let spec = r#"{"format":"auto","resize":{"width":40}}"#;
+    let run = shell.run(&["transform", "rocket.jpg", "--out", "named.txt", "--spec", spec]);
+    assert!(run.code == 0 && run.stderr.contains("is jpeg, not what .txt says"), "{}", run.stderr);
+    let run = shell.run(&["transform", "rocket.jpg", "--out", "quiet.jpeg", "--t", "w_40,f_jpg"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let run = shell.run(&["transform", "rocket.jpg", "-o", "same.jpg"]);
     assert_eq!((run.code, picture(&shell, "same.jpg").1), (0, (640, 427)));
+}
+
+#[test]
+fn an_extension_that_nothing_is_written_as_is_refused() {
+    let shell = darkroom();
+    for name in ["x.jxl", "x.svg", "x.txt", "x.data", "x.pnm", "x.jpg.bak"] {
+        for what in [["--spec", SPEC], ["--t", "w_40"]] {
+            let run = shell.run(&[&["transform", "rocket.jpg", "--out", name], &what[..]].concat());
+            assert_eq!(run.code, 64, "{name}");
+            let extension = name.rsplit('.').next().unwrap();
+            let named = format!(".{extension} is no format");
+            for expected in [named.as_str(), "jpeg, png, webp", "avif"] {
+                assert!(run.stderr.contains(expected), "{expected}: {}", run.stderr);
+            }
+            assert!(!shell.directory().join(name).exists());
+        }
+    }
 }
 
 #[test]

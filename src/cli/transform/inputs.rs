@@ -1,18 +1,20 @@
-//! Where pictures come from and where they go.
+//! Where pictures come from.
 
 use std::{
-    collections::HashSet,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt, fs,
-    io::{self, Read, Write},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
 
-use super::{Problem, exit};
-use crate::domain::format::Format;
+use super::{exit, problem::Problem};
+use crate::{
+    domain::limits::Limits,
+    imaging::{self, Probe},
+};
 
 /// One picture to read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Input {
     /// Standard input, written `-`.
     Stdin,
@@ -41,8 +43,22 @@ impl Input {
         Ok(bytes)
     }
 
+    /// What it is by its headers, where that can be known before it is read: what comes through a pipe is read only once.
+    pub(super) fn probe(&self, limits: &Limits) -> Option<Probe> {
+        let path = self.path().filter(|path| path.is_file())?;
+        imaging::probe(BufReader::new(fs::File::open(path).ok()?), limits).ok()
+    }
+
+    /// Its file, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Input::Stdin => None,
+            Input::File(path) => Some(path),
+        }
+    }
+
     /// Its name without the extension.
-    fn stem(&self) -> OsString {
+    pub(super) fn stem(&self) -> OsString {
         match self {
             Input::Stdin => "stdin".into(),
             Input::File(path) => path.file_stem().unwrap_or("image".as_ref()).to_owned(),
@@ -61,19 +77,27 @@ impl fmt::Display for Input {
 
 /// The inputs that the arguments name. What is no file and looks like a pattern is one, for shells that don't expand them
 /// and for patterns in quotes; `**` stands for any number of directories.
-pub(super) fn expand(arguments: &[String]) -> Result<Vec<Input>, Problem> {
+pub(super) fn expand(arguments: &[OsString]) -> Result<Vec<Input>, Problem> {
     let mut inputs = Vec::new();
     for argument in arguments {
         if argument == "-" {
+            if inputs.contains(&Input::Stdin) {
+                return Err(Problem::new(exit::USAGE, "standard input can be read only once"));
+            }
             inputs.push(Input::Stdin);
-        } else if argument.contains(['*', '?', '[']) && !Path::new(argument).exists() {
-            let paths = glob::glob(argument)
-                .map_err(|error| Problem::new(exit::USAGE, format!("{argument}: {error}")))?;
-            let files = paths.filter_map(Result::ok).filter(|path| path.is_file());
+        } else if let Some(pattern) = pattern(argument) {
             let before = inputs.len();
-            inputs.extend(files.map(Input::File));
+            for path in
+                glob::glob(pattern).map_err(|error| Problem::new(exit::USAGE, error).of(pattern))?
+            {
+                // A directory that can't be looked into may hold what is meant.
+                let path = path.map_err(|error| Problem::new(exit::NO_INPUT, error).of(pattern))?;
+                if path.is_file() {
+                    inputs.push(Input::File(path));
+                }
+            }
             if inputs.len() == before {
-                return Err(Problem::new(exit::NO_INPUT, format!("{argument} matches no file")));
+                return Err(Problem::new(exit::NO_INPUT, format!("{pattern} matches no file")));
             }
         } else {
             inputs.push(Input::File(argument.into()));
@@ -82,87 +106,8 @@ pub(super) fn expand(arguments: &[String]) -> Result<Vec<Input>, Problem> {
     Ok(inputs)
 }
 
-/// Where results go.
-#[derive(Debug, Clone)]
-pub(super) enum Output {
-    /// Standard output, written `-`.
-    Stdout,
-    /// This file.
-    File(PathBuf),
-    /// Files in this directory: the input's stem and the new extension.
-    Directory(PathBuf),
-}
-
-impl Output {
-    /// Where `path` says that so many inputs go; a directory is made if it is missing.
-    pub(super) fn open(path: &str, inputs: &[Input]) -> Result<Self, Problem> {
-        let several = inputs.len() > 1;
-        let directory = PathBuf::from(path);
-        if path == "-" {
-            return if several {
-                Err(Problem::new(exit::USAGE, "only one picture can go to standard output"))
-            } else {
-                Ok(Output::Stdout)
-            };
-        }
-        if !several && !path.ends_with('/') && !directory.is_dir() {
-            return Ok(Output::File(directory));
-        }
-        let mut stems = HashSet::new();
-        if let Some(twice) = inputs.iter().find(|input| !stems.insert(input.stem())) {
-            return Err(Problem::new(
-                exit::USAGE,
-                format!("{twice}: two inputs would get the same name"),
-            ));
-        }
-        fs::create_dir_all(&directory).map_err(|error| {
-            Problem::new(exit::CANT_CREATE, format!("{}: {error}", directory.display()))
-        })?;
-        Ok(Output::Directory(directory))
-    }
-
-    /// The format that a file's extension asks for.
-    pub(super) fn format(&self) -> Option<Format> {
-        let Output::File(path) = self else { return None };
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        Format::from_name(&extension).filter(|format| format.is_writable())
-    }
-
-    /// Whether pictures go where reports would go.
-    pub(super) const fn is_stdout(&self) -> bool {
-        matches!(self, Output::Stdout)
-    }
-
-    /// Writes what was made of `input`; where it went.
-    pub(super) fn write(
-        &self,
-        input: &Input,
-        format: Format,
-        bytes: &[u8],
-    ) -> Result<String, Problem> {
-        let path = match self {
-            Output::Stdout => {
-                let mut out = io::stdout().lock();
-                return match out.write_all(bytes).and_then(|()| out.flush()) {
-                    // A reader that has left, as `head` does, is no failure.
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                        Err(Problem::new(exit::CANT_CREATE, error))
-                    }
-                    _ => Ok("-".to_owned()),
-                };
-            }
-            Output::File(path) => path.clone(),
-            Output::Directory(directory) => {
-                let mut name = input.stem();
-                name.push(".");
-                name.push(format.extension());
-                directory.join(name)
-            }
-        };
-        let shown = path.display().to_string();
-        match fs::write(&path, bytes) {
-            Ok(()) => Ok(shown),
-            Err(error) => Err(Problem::new(exit::CANT_CREATE, format!("{shown}: {error}"))),
-        }
-    }
+/// The argument as a pattern, if it is one. A name that is no UTF-8 is a file's own.
+fn pattern(argument: &OsStr) -> Option<&str> {
+    let text = argument.to_str()?;
+    (text.contains(['*', '?', '[']) && !Path::new(text).exists()).then_some(text)
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Made, Problem, inputs::Input};
+use super::{inputs::Input, order::Made, problem::Problem};
 use crate::imaging::Step;
 
 /// One line for people.
 pub(super) fn line(input: &Input, made: &Made) -> String {
-    let Made { path, size, output } = made;
+    let Made { path, size, output, .. } = made;
     format!(
         "{input} -> {path} {}x{} {}, {size} -> {} bytes",
         output.width,
@@ -37,7 +37,7 @@ fn milliseconds(step: &Step) -> String {
 /// One object for programs.
 pub(super) fn json(input: &Input, result: &Result<Made, Problem>) -> Value {
     match result {
-        Ok(Made { path, size, output }) => json!({
+        Ok(Made { path, size, output, .. }) => json!({
             "input": input.to_string(),
             "output": path,
             "format": output.format.as_str(),

@@ -6,7 +6,13 @@ use std::sync::OnceLock;
 use moxcms::{ColorProfile, Layout, ToneCurveEvaluator};
 
 use super::convert;
-use crate::{domain::color::Color, imaging::sample::Sample};
+use crate::{
+    domain::color::Color,
+    imaging::{
+        control::{Control, Failure},
+        sample::Sample,
+    },
+};
 
 /// sRGB, or a profile that was kept.
 pub(in crate::imaging) struct Space {
@@ -34,16 +40,22 @@ impl Space {
     /// A colour of the spec as pixels of this space have it.
     pub(in crate::imaging) fn paint<S: Sample>(&self, color: Color) -> [S; 4] {
         let mut pixel = color.channels().map(S::from_byte);
-        self.bring(&mut pixel);
+        // Nothing stops a single pixel.
+        let _ = self.bring(&mut pixel, &Control::default());
         pixel
     }
 
     /// Brings RGBA pixels here from sRGB. A profile that leads nowhere leaves them as they are.
-    pub(in crate::imaging) fn bring<S: Sample>(&self, pixels: &mut [S]) {
+    pub(in crate::imaging) fn bring<S: Sample>(
+        &self,
+        pixels: &mut [S],
+        control: &Control,
+    ) -> Result<(), Failure> {
         if let Some(profile) = &self.profile {
             let whole = |source: &mut Vec<S>, pixels: &[S]| source.extend_from_slice(pixels);
-            let _ = convert(&ColorProfile::new_srgb(), Layout::Rgba, profile, pixels, whole);
+            convert(&ColorProfile::new_srgb(), Layout::Rgba, profile, pixels, control, whole)?;
         }
+        Ok(())
     }
 
     /// The curve that all three channels share; none where it is sRGB's, or they share none.

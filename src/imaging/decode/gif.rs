@@ -12,6 +12,7 @@ use crate::{
     imaging::{
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels},
+        watched::Watched,
     },
 };
 
@@ -28,7 +29,7 @@ pub(super) fn decode(
     if let Some(bytes) = std::num::NonZeroU64::new(limits.pixels.saturating_mul(4)) {
         options.set_memory_limit(MemoryLimit::Bytes(bytes));
     }
-    let mut decoder = options.read_info(input).map_err(damaged)?;
+    let mut decoder = options.read_info(Watched::new(input, control)).map_err(damaged)?;
     let mut canvas = Canvas::new((decoder.width().into(), decoder.height().into()));
     let mut shown = Vec::new();
     let mut has_alpha = false;

@@ -52,24 +52,24 @@ pub(super) fn decode(
     control: &Control,
 ) -> Result<Picture, Failure> {
     let picture = match probe.format {
-        Format::Jpeg => jpeg::decode(input, wanted, limits)?,
-        Format::Png => png::decode(input, wanted, control)?,
-        Format::Gif => gif::decode(input, wanted.frames, limits, control)?,
-        Format::Webp => webp::decode(input, wanted, limits, control)?,
-        Format::Avif => avif::decode(input, wanted, limits)?,
-        Format::Jxl => jxl::decode(input, probe, wanted)?,
-        Format::Tiff => tiff::decode(input, wanted, limits)?,
-        Format::Svg => {
-            let view = wanted.view.unwrap_or_else(|| View::whole((probe.width, probe.height)));
-            let (width, height) = view.size;
-            let pixels = picture_of(width, height, svg::draw(input, view, limits)?)?;
-            return Ok(Picture::still(Pixels::Eight(pixels), true));
-        }
-        format => other::decode(input, format, wanted, limits)?,
+        Format::Jpeg => jpeg::decode(input, wanted, limits, control),
+        Format::Png => png::decode(input, wanted, control),
+        Format::Gif => gif::decode(input, wanted.frames, limits, control),
+        Format::Webp => webp::decode(input, wanted, limits, control),
+        Format::Avif => avif::decode(input, wanted, limits, control),
+        Format::Jxl => jxl::decode(input, probe, wanted, control),
+        Format::Tiff => tiff::decode(input, wanted, limits, control),
+        Format::Svg => drawn(input, probe, wanted, limits),
+        format => other::decode(input, format, wanted, limits, control),
     };
+    // A decoder that was stopped takes it for a fault of the file.
+    control.check()?;
+    let picture = picture?;
     // The plan was made for the size that the headers gave.
     let (width, height) = picture.size();
-    let expected = if probe.orientation > 4 {
+    let expected = if let Some(view) = wanted.view {
+        view.size
+    } else if probe.orientation > 4 {
         (probe.height, probe.width)
     } else {
         (probe.width, probe.height)
@@ -79,6 +79,13 @@ pub(super) fn decode(
     } else {
         Err(corrupt("the pixels are not of the size that the header says").into())
     }
+}
+
+fn drawn(input: &[u8], probe: &Probe, wanted: Wanted, limits: &Limits) -> Result<Picture, Failure> {
+    let view = wanted.view.unwrap_or_else(|| View::whole((probe.width, probe.height)));
+    let (width, height) = view.size;
+    let pixels = picture_of(width, height, svg::draw(input, view, limits)?)?;
+    Ok(Picture::still(Pixels::Eight(pixels), true))
 }
 
 /// `image_corrupt`, for a decoder that gave up.
@@ -103,13 +110,18 @@ fn expand<const N: usize, S: Sample>(samples: &[S], to_rgba: impl Fn([S; N]) -> 
 }
 
 /// Brings pixels into sRGB by the file's profile, unless that is kept: then it is returned.
-fn settle<S: Sample>(pixels: &mut [S], icc: Option<&[u8]>, wanted: Wanted) -> Option<Vec<u8>> {
-    let icc = icc?;
+fn settle<S: Sample>(
+    pixels: &mut [S],
+    icc: Option<&[u8]>,
+    wanted: Wanted,
+    control: &Control,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(icc) = icc else { return Ok(None) };
     if wanted.icc && color::can_be_kept(icc) {
-        return Some(icc.to_vec());
+        return Ok(Some(icc.to_vec()));
     }
-    color::to_srgb(pixels, icc);
-    None
+    color::to_srgb(pixels, icc, control)?;
+    Ok(None)
 }
 
 /// The most memory that a decoder may use for its own: a picture at the limit in 16 bits a channel, twice.

@@ -1,7 +1,8 @@
 //! PNG, with its checksums; APNG up to the frames that are wanted.
 
-use std::io::Cursor;
+use std::{borrow::Cow, io::Cursor};
 
+use moxcms::ColorProfile;
 use png::{
     BitDepth, BlendOp, ColorType, DecodeOptions, Decoder, DisposeOp, FrameControl, Reader,
     Transformations,
@@ -13,35 +14,47 @@ use super::{
     expand, picture_of, settle,
 };
 use crate::{
-    domain::{error::Error, format::Format},
+    domain::{
+        error::{Code, Error},
+        format::Format,
+    },
     imaging::{
+        color,
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels, Raster},
         sample::Sample,
+        watched::Watched,
     },
 };
 
 /// The most that profiles and the like may take, unpacked; pixels are not counted, their number is checked before.
 const METADATA: usize = 32 << 20;
 
-pub(super) fn decode(input: &[u8], wanted: Wanted, control: &Control) -> Result<Picture, Failure> {
+pub(super) fn decode<'a>(
+    input: &'a [u8],
+    wanted: Wanted,
+    control: &'a Control,
+) -> Result<Picture, Failure> {
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
-    let mut decoder = Decoder::new_with_options(Cursor::new(input), options);
+    let mut decoder = Decoder::new_with_options(Watched::new(Cursor::new(input), control), options);
     decoder.set_limits(png::Limits { bytes: METADATA });
     decoder.set_ignore_text_chunk(true);
-    let narrow = if wanted.sixteen { Transformations::IDENTITY } else { Transformations::STRIP_16 };
-    decoder.set_transformations(Transformations::EXPAND | narrow);
+    // Not made eight bits here: the decoder would drop the low byte, and all colours get darker by half a level.
+    decoder.set_transformations(Transformations::EXPAND);
     let reader = decoder.read_info().map_err(damaged)?;
     let size = reader.output_buffer_size().ok_or_else(|| {
         Error::internal("a PNG within the limits has more bytes than can be addressed")
     })?;
-    let icc = reader.info().icc_profile.as_ref().map(|icc| icc.to_vec());
+    let meaning = Meaning::of(reader.info())?;
     let (color, depth) = reader.output_color_type();
-    let mut file = File { reader, buffer: vec![0; size], color, icc, wanted, control };
+    let is_deep = depth == BitDepth::Sixteen;
+    let is_narrowed = is_deep && !wanted.sixteen;
+    let buffer = vec![0; size];
+    let mut file = File { reader, buffer, color, is_narrowed, meaning, wanted, control };
     let has_alpha = matches!(color, ColorType::GrayscaleAlpha | ColorType::Rgba);
-    if depth == BitDepth::Sixteen {
+    if is_deep && wanted.sixteen {
         let (raster, icc) = file.next::<u16>()?;
         file.reader.finish().map_err(damaged)?;
         return Ok(Picture { icc, ..Picture::still(Pixels::Sixteen(raster), has_alpha) });
@@ -62,12 +75,55 @@ fn damaged(cause: png::DecodingError) -> Error {
     broken(Format::Png, cause)
 }
 
+/// What the numbers of its pixels mean.
+enum Meaning {
+    Srgb,
+    Icc(Vec<u8>),
+    /// Code points, or a gamma and primaries.
+    Numbers(Box<ColorProfile>),
+}
+
+impl Meaning {
+    /// Of several chunks that say it the first counts of cICP, iCCP, sRGB, and gAMA with cHRM.
+    fn of(info: &png::Info<'_>) -> Result<Self, Error> {
+        let numbers = |profile: Option<ColorProfile>| {
+            profile.map_or(Self::Srgb, |profile| Self::Numbers(Box::new(profile)))
+        };
+        if let Some(code) = info.coding_independent_code_points {
+            let what = match code {
+                _ if color::is_bright(code.transfer_function.into()) => {
+                    "PNG of high dynamic range (PQ or HLG)"
+                }
+                _ if !code.is_video_full_range_image => "PNG of narrow range",
+                _ => {
+                    let (primaries, transfer) = (code.color_primaries, code.transfer_function);
+                    return Ok(numbers(color::from_code_points(primaries.into(), transfer.into())));
+                }
+            };
+            return Err(Error::new(Code::UnsupportedMediaType, format!("{what} is not read")));
+        }
+        Ok(match (&info.icc_profile, info.srgb, info.gama_chunk) {
+            (Some(icc), _, _) => Self::Icc(icc.to_vec()),
+            (None, None, Some(gamma)) => {
+                let places = info.chrm_chunk.map(|said| {
+                    [said.white, said.red, said.green, said.blue]
+                        .map(|(x, y)| [x.into_value(), y.into_value()])
+                });
+                numbers(color::from_gamma(gamma.into_value(), places))
+            }
+            _ => Self::Srgb,
+        })
+    }
+}
+
 /// A file that is being decoded.
 struct File<'a> {
-    reader: Reader<Cursor<&'a [u8]>>,
+    reader: Reader<Watched<'a, Cursor<&'a [u8]>>>,
     buffer: Vec<u8>,
     color: ColorType,
-    icc: Option<Vec<u8>>,
+    /// Sixteen bits that are to be eight.
+    is_narrowed: bool,
+    meaning: Meaning,
     wanted: Wanted,
     control: &'a Control,
 }
@@ -78,8 +134,16 @@ impl File<'_> {
         self.control.check()?;
         let info = self.reader.next_frame(&mut self.buffer).map_err(damaged)?;
         let bytes = self.buffer.get(..info.buffer_size()).unwrap_or_default();
-        let mut samples = to_rgba(&S::from_big_endian(bytes), self.color);
-        let icc = settle(&mut samples, self.icc.as_deref(), self.wanted);
+        let bytes = if self.is_narrowed { narrowed(bytes) } else { Cow::Borrowed(bytes) };
+        let mut samples = to_rgba(&S::from_big_endian(&bytes), self.color);
+        let icc = match &self.meaning {
+            Meaning::Icc(icc) => settle(&mut samples, Some(icc), self.wanted, self.control)?,
+            Meaning::Numbers(profile) => {
+                color::from_profile(&mut samples, profile, self.control)?;
+                None
+            }
+            Meaning::Srgb => None,
+        };
         Ok((picture_of(info.width, info.height, samples)?, icc))
     }
 
@@ -122,6 +186,12 @@ fn show(canvas: &mut Canvas, pixels: &Raster<u8>, frame: FrameControl) -> Frame 
     let per_second = u32::from(if frame.delay_den == 0 { 100 } else { frame.delay_den });
     let delay = u32::from(frame.delay_num) * 1000 / per_second;
     Frame { pixels: Pixels::Eight(pixels), delay }
+}
+
+/// Samples of sixteen bits, the nearest of eight.
+fn narrowed(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let samples = bytes.as_chunks::<2>().0.iter().map(|sample| u16::from_be_bytes(*sample));
+    samples.map(|sample| u8::nearest(sample.float() / 257.0)).collect()
 }
 
 /// Samples as RGBA. Palettes were expanded by the decoder.

@@ -10,12 +10,14 @@ use ::tiff::{
 
 use super::{Wanted, broken, corrupt, memory, picture_of, settle};
 use crate::{
-    domain::{error::Result, format::Format, limits::Limits},
+    domain::{format::Format, limits::Limits},
     imaging::{
         color,
+        control::{Control, Failure},
         picture::{Picture, Pixels, Raster},
         sample::Sample,
         tiff::{self, Alpha, Colors, Layout},
+        watched::Watched,
     },
 };
 
@@ -25,7 +27,12 @@ const LONGEST: usize = 16 << 20;
 const BLACK_IS_ZERO: u8 = 1;
 const PHOTOMETRIC: u64 = 262;
 
-pub(super) fn decode(input: &[u8], wanted: Wanted, limits: &Limits) -> Result<Picture> {
+pub(super) fn decode(
+    input: &[u8],
+    wanted: Wanted,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Picture, Failure> {
     let damaged = |cause: TiffError| broken(Format::Tiff, cause);
     let most = usize::try_from(memory(limits)).unwrap_or(usize::MAX);
     let mut bounds = Bounds::default();
@@ -40,25 +47,28 @@ pub(super) fn decode(input: &[u8], wanted: Wanted, limits: &Limits) -> Result<Pi
     };
 
     let masked = Masked::new(input).ok_or_else(|| corrupt("the TIFF has a broken directory"))?;
-    let mut file = Decoder::new(masked).map_err(damaged)?.with_limits(bounds);
+    let mut file =
+        Decoder::new(Watched::new(masked, control)).map_err(damaged)?.with_limits(bounds);
     let mut unpacked = DecodingResult::U8(Vec::new());
     let stored = file.read_image_to_buffer(&mut unpacked).map_err(damaged)?;
     let bytes = unpacked.as_buffer(0).byte_len();
     if bytes < stored.complete_len {
-        return Err(broken(Format::Tiff, "more planes than there is room for"));
+        return Err(broken(Format::Tiff, "more planes than there is room for").into());
     }
     let plane = stored.plane_stride.filter(|_| stored.planes > 1).map(usize::from);
     let (pixels, icc) = match unpacked {
         DecodingResult::U8(samples) => {
             let samples = if layout.bits < 8 { spread(&samples, &layout) } else { samples };
             let file = File { samples, plane, layout };
-            file.pixels(&palette, icc.as_deref(), wanted, Pixels::Eight)?
+            file.pixels(&palette, icc.as_deref(), wanted, Pixels::Eight, control)?
         }
         DecodingResult::U16(samples) => {
             let file = File { samples, plane: plane.map(|bytes| bytes / 2), layout };
-            file.pixels(&palette, icc.as_deref(), wanted, Pixels::Sixteen)?
+            file.pixels(&palette, icc.as_deref(), wanted, Pixels::Sixteen, control)?
         }
-        _ => return Err(broken(Format::Tiff, "samples of another kind than the header says")),
+        _ => {
+            return Err(broken(Format::Tiff, "samples of another kind than the header says").into());
+        }
     };
     let pixels = match pixels {
         Pixels::Sixteen(_) if !wanted.sixteen => Pixels::Eight(pixels.eight().into_owned()),
@@ -99,9 +109,18 @@ impl<S: Sample> File<S> {
         S::nearest(sample.float() * S::FULL / alpha.float().max(1.0))
     }
 
-    fn each<T: Sample>(&self, color: impl Fn(usize) -> [T; 4]) -> Vec<T> {
-        let count = self.layout.width as usize * self.layout.height as usize;
-        (0..count).flat_map(color).collect()
+    fn each<T: Sample>(
+        &self,
+        control: &Control,
+        color: impl Fn(usize) -> [T; 4],
+    ) -> Result<Vec<T>, Failure> {
+        let (width, height) = (self.layout.width as usize, self.layout.height as usize);
+        let mut colors = Vec::with_capacity(width * height * 4);
+        for row in 0..height {
+            control.check()?;
+            colors.extend((row * width..(row + 1) * width).flat_map(&color));
+        }
+        Ok(colors)
     }
 
     /// The pixels, and the profile that their colours were left in.
@@ -111,19 +130,20 @@ impl<S: Sample> File<S> {
         icc: Option<&[u8]>,
         wanted: Wanted,
         wrap: fn(Raster<S>) -> Pixels,
-    ) -> Result<(Pixels, Option<Vec<u8>>)> {
+        control: &Control,
+    ) -> Result<(Pixels, Option<Vec<u8>>), Failure> {
         let Layout { width, height, colors, .. } = self.layout;
         if colors == Colors::Palette {
-            let mut pixels = self.each(|pixel| {
+            let mut pixels = self.each(control, |pixel| {
                 let color = palette.get(self.at(pixel, 0).index());
                 let [red, green, blue] = color.copied().unwrap_or_default();
                 let alpha = self.alpha(pixel).float() / S::FULL;
                 [red, green, blue, u8::nearest(alpha * u8::FULL)]
-            });
-            let icc = settle(&mut pixels, icc, wanted);
+            })?;
+            let icc = settle(&mut pixels, icc, wanted, control)?;
             return Ok((Pixels::Eight(picture_of(width, height, pixels)?), icc));
         }
-        let mut pixels = self.each(|pixel| {
+        let mut pixels = self.each(control, |pixel| {
             let sample = |channel| self.straight(pixel, channel);
             match colors {
                 Colors::Grey { inverted } => {
@@ -138,9 +158,9 @@ impl<S: Sample> File<S> {
                 Colors::Inks => [0, 1, 2, 3].map(sample),
                 _ => [sample(0), sample(1), sample(2), self.alpha(pixel)],
             }
-        });
+        })?;
         if colors == Colors::Inks {
-            color::inks_to_srgb(&mut pixels, icc);
+            color::inks_to_srgb(&mut pixels, icc, control)?;
             for (index, [.., alpha]) in pixels.as_chunks_mut::<4>().0.iter_mut().enumerate() {
                 *alpha = self.alpha(index);
             }
@@ -148,7 +168,7 @@ impl<S: Sample> File<S> {
         drop(self);
         // Inks were brought into sRGB by their profile already.
         let icc = icc.filter(|_| colors != Colors::Inks);
-        let icc = settle(&mut pixels, icc, wanted);
+        let icc = settle(&mut pixels, icc, wanted, control)?;
         Ok((wrap(picture_of(width, height, pixels)?), icc))
     }
 }

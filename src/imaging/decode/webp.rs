@@ -11,14 +11,11 @@ use super::{
     corrupt, expand, memory, picture_of, settle,
 };
 use crate::{
-    domain::{
-        error::{Error, Result},
-        format::Format,
-        limits::Limits,
-    },
+    domain::{error::Error, format::Format, limits::Limits},
     imaging::{
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels},
+        watched::Watched,
     },
 };
 
@@ -32,7 +29,7 @@ pub(super) fn decode(
     let mut decoder = WebPDecoder::new(Cursor::new(input)).map_err(damaged)?;
     let icc = decoder.icc_profile().map_err(damaged)?;
     if !decoder.is_animated() {
-        return Ok(still(input, icc.as_deref(), wanted, limits)?);
+        return still(input, icc.as_deref(), wanted, limits, control);
     }
     let mut canvas = Canvas::new(decoder.dimensions());
     let mut shown = Vec::new();
@@ -51,7 +48,7 @@ pub(super) fn decode(
         }
         control.check()?;
         let stored = Stored::read(data).ok_or_else(|| corrupt("the WebP has a broken frame"))?;
-        let picture = still(&stored.file, icc.as_deref(), wanted, limits)?;
+        let picture = still(&stored.file, icc.as_deref(), wanted, limits, control)?;
         let patch =
             Patch { left: stored.left, top: stored.top, pixels: &picture.first.pixels.eight() };
         let pixels = canvas.show(&patch, stored.blend, stored.disposal);
@@ -65,13 +62,20 @@ pub(super) fn decode(
 }
 
 /// A file that holds one picture.
-fn still(file: &[u8], icc: Option<&[u8]>, wanted: Wanted, limits: &Limits) -> Result<Picture> {
+fn still(
+    file: &[u8],
+    icc: Option<&[u8]>,
+    wanted: Wanted,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Picture, Failure> {
     let damaged = |cause: image_webp::DecodingError| broken(Format::Webp, cause);
-    let mut decoder = WebPDecoder::new(Cursor::new(file)).map_err(damaged)?;
+    let file = Watched::new(Cursor::new(file), control);
+    let mut decoder = WebPDecoder::new(file).map_err(damaged)?;
     decoder.set_memory_limit(usize::try_from(memory(limits)).map_err(Error::internal)?);
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.pixels {
-        return Err(corrupt("the WebP has a frame that is larger than the picture"));
+        return Err(corrupt("the WebP has a frame that is larger than the picture").into());
     }
     let has_alpha = decoder.has_alpha();
     let size = decoder.output_buffer_size();
@@ -81,7 +85,7 @@ fn still(file: &[u8], icc: Option<&[u8]>, wanted: Wanted, limits: &Limits) -> Re
     if !has_alpha {
         pixels = expand(&pixels, |[red, green, blue]| [red, green, blue, 255]);
     }
-    let icc = settle(&mut pixels, icc, wanted);
+    let icc = settle(&mut pixels, icc, wanted, control)?;
     let pixels = Pixels::Eight(picture_of(width, height, pixels)?);
     Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
 }

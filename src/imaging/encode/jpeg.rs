@@ -7,18 +7,28 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::{colors, refused};
 use crate::{
-    domain::{error::Result, format::Format, transform::Spec},
-    imaging::{color::Space, picture::Picture},
+    domain::{format::Format, transform::Spec},
+    imaging::{
+        color::Space,
+        control::{Control, Failure},
+        picture::Picture,
+        watched::Watched,
+    },
 };
 
 /// From this quality on, colour keeps its full resolution.
 const FULL_COLOR: u8 = 90;
 
-pub(super) fn encode(picture: &Picture, quality: u8, spec: &Spec) -> Result<Vec<u8>> {
+pub(super) fn encode(
+    picture: &Picture,
+    quality: u8,
+    spec: &Spec,
+    control: &Control,
+) -> Result<Vec<u8>, Failure> {
     let (width, height) = picture.size();
     let too_large = |cause| refused(Format::Jpeg, cause);
     let (Ok(across), Ok(down)) = (u16::try_from(width), u16::try_from(height)) else {
-        return Err(too_large("more than 65535 pixels a side".to_owned()));
+        return Err(too_large("more than 65535 pixels a side".to_owned()).into());
     };
     let pixels = &*picture.first.pixels.eight();
     let colors = if picture.has_alpha {
@@ -28,7 +38,7 @@ pub(super) fn encode(picture: &Picture, quality: u8, spec: &Spec) -> Result<Vec<
         self::colors(pixels)
     };
     let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, quality);
+    let mut encoder = Encoder::new(Watched::new(&mut bytes, control), quality);
     encoder.set_sampling_factor(if quality < FULL_COLOR {
         SamplingFactor::F_2_2
     } else {

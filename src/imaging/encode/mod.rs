@@ -12,7 +12,7 @@ mod webp;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::search::Encoded;
+pub(super) use self::search::{Encoded, judged};
 use super::{
     control::{Control, Failure},
     metadata,
@@ -55,14 +55,17 @@ fn write(
     control: &Control,
 ) -> Result<Vec<u8>, Failure> {
     let bytes = match format {
-        Format::Jpeg => jpeg::encode(picture, quality, spec)?,
-        Format::Png => png::encode(picture, spec)?,
-        Format::Webp => webp::encode(picture, quality, spec, control)?,
-        Format::Gif => gif::encode(picture, control)?,
-        Format::Tiff => tiff::encode(picture)?,
-        Format::Avif => avif::encode(picture, quality, spec)?,
-        other => other::encode(picture, other)?,
+        Format::Jpeg => jpeg::encode(picture, quality, spec, control),
+        Format::Png => png::encode(picture, spec, control),
+        Format::Webp => webp::encode(picture, quality, spec, control),
+        Format::Gif => gif::encode(picture, control),
+        Format::Tiff => tiff::encode(picture, control),
+        Format::Avif => avif::encode(picture, quality, spec, control),
+        other => other::encode(picture, other, control),
     };
+    // An encoder that was stopped takes it for a place without room.
+    control.check()?;
+    let bytes = bytes?;
     Ok(metadata::attach(bytes, format, &picture.metadata, picture.icc.as_deref())?)
 }
 

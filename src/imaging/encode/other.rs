@@ -7,17 +7,22 @@ use image::{
 
 use super::{colors, refused};
 use crate::{
-    domain::{
-        error::{Error, Result},
-        format::Format,
+    domain::{error::Error, format::Format},
+    imaging::{
+        control::{Control, Failure},
+        picture::Picture,
+        watched::Watched,
     },
-    imaging::picture::Picture,
 };
 
 /// An icon's sides are written in a byte each.
 pub(super) const LARGEST_ICON: u32 = 256;
 
-pub(super) fn encode(picture: &Picture, format: Format) -> Result<Vec<u8>> {
+pub(super) fn encode(
+    picture: &Picture,
+    format: Format,
+    control: &Control,
+) -> Result<Vec<u8>, Failure> {
     let (width, height) = picture.size();
     let pixels = picture.first.pixels.eight();
     let opaque;
@@ -28,15 +33,19 @@ pub(super) fn encode(picture: &Picture, format: Format) -> Result<Vec<u8>> {
         (&opaque, ExtendedColorType::Rgb8)
     };
     let mut bytes = Vec::new();
+    let mut file = Watched::new(&mut bytes, control);
     match format {
-        Format::Bmp => BmpEncoder::new(&mut bytes).write_image(data, width, height, color),
-        Format::Qoi => QoiEncoder::new(&mut bytes).write_image(data, width, height, color),
+        Format::Bmp => BmpEncoder::new(&mut file).write_image(data, width, height, color),
+        Format::Qoi => QoiEncoder::new(&mut file).write_image(data, width, height, color),
         Format::Ico if width.max(height) > LARGEST_ICON => {
             let most = format!("an icon has at most {LARGEST_ICON} pixels a side");
-            return Err(super::too_large(format, (width, height), &most));
+            return Err(super::too_large(format, (width, height), &most).into());
         }
-        Format::Ico => IcoEncoder::new(&mut bytes).write_image(data, width, height, color),
-        other => return Err(Error::internal(format!("{} has another encoder", other.as_str()))),
+        Format::Ico => IcoEncoder::new(&mut file).write_image(data, width, height, color),
+        other => {
+            let detail = format!("{} has another encoder", other.as_str());
+            return Err(Error::internal(detail).into());
+        }
     }
     .map_err(|cause| refused(format, cause))?;
     Ok(bytes)

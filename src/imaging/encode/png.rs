@@ -1,40 +1,46 @@
 //! PNG without loss, in the form that takes the least: grey, a palette, RGB, with alpha only where it is seen.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, io::Write};
 
 use png::{BitDepth, ColorType, Compression, DeflateCompression, Encoder, Filter};
 
 use super::refused;
 use crate::{
     domain::{
-        error::Result,
         format::Format,
         transform::{Profile, Spec},
     },
     imaging::{
-        picture::{Picture, Pixels, Raster},
+        control::{Control, Failure},
+        picture::{Picture, Pixels, Raster, rows},
         sample::Sample,
     },
 };
 
 const LEVEL: u8 = 6;
+/// Bytes of one chunk of pixels.
+const CHUNK: usize = 1 << 20;
 /// Colours that a palette holds.
 const COLORS: usize = 256;
 /// Up to so many shades a palette of few bits takes less than grey of eight.
 const SHADES: usize = 16;
 
-pub(super) fn encode(picture: &Picture, spec: &Spec) -> Result<Vec<u8>> {
+pub(super) fn encode(
+    picture: &Picture,
+    spec: &Spec,
+    control: &Control,
+) -> Result<Vec<u8>, Failure> {
     match &picture.first.pixels {
         Pixels::Eight(raster) => {
             let form = Form::of::<u8>(raster, picture);
             let most = if form.is_grey { SHADES } else { COLORS };
-            if let Some(palette) = Palette::of(raster, most) {
-                return palette.encode(raster, spec);
+            if let Some(palette) = Palette::of(raster, most, control)? {
+                return palette.encode(raster, spec, control);
             }
-            form.encode(raster, BitDepth::Eight, spec)
+            form.encode(raster, BitDepth::Eight, spec, control)
         }
         Pixels::Sixteen(raster) => {
-            Form::of::<u16>(raster, picture).encode(raster, BitDepth::Sixteen, spec)
+            Form::of::<u16>(raster, picture).encode(raster, BitDepth::Sixteen, spec, control)
         }
     }
 }
@@ -46,7 +52,8 @@ fn write(
     spec: &Spec,
     prepare: impl FnOnce(&mut Encoder<'_, &mut Vec<u8>>),
     data: &[u8],
-) -> Result<Vec<u8>> {
+    control: &Control,
+) -> Result<Vec<u8>, Failure> {
     let failed = |cause: png::EncodingError| refused(Format::Png, cause);
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width, height);
@@ -61,7 +68,19 @@ fn write(
     }
     prepare(&mut encoder);
     let mut writer = encoder.write_header().map_err(failed)?;
-    writer.write_image_data(data).map_err(failed)?;
+    match spec.profile {
+        Profile::Best => {
+            // Row by row: deflating all of a large picture takes seconds.
+            let mut stream = writer.stream_writer_with_size(CHUNK).map_err(failed)?;
+            for row in data.chunks((data.len() / height.max(1) as usize).max(1)) {
+                control.check()?;
+                stream.write_all(row).map_err(|cause| refused(Format::Png, cause))?;
+            }
+            stream.finish().map_err(failed)?;
+        }
+        // Quick; and as a whole it sees when packing makes nothing smaller.
+        Profile::Fast => writer.write_image_data(data).map_err(failed)?,
+    }
     writer.finish().map_err(failed)?;
     Ok(bytes)
 }
@@ -89,7 +108,8 @@ impl Form {
         raster: &Raster<S>,
         depth: BitDepth,
         spec: &Spec,
-    ) -> Result<Vec<u8>> {
+        control: &Control,
+    ) -> Result<Vec<u8>, Failure> {
         let pixels = raster.as_chunks::<4>().0.iter();
         let (color, samples): (_, Cow<'_, [S]>) = match (self.is_grey, self.is_opaque) {
             (true, true) => (ColorType::Grayscale, pixels.map(|[grey, ..]| *grey).collect()),
@@ -103,7 +123,8 @@ impl Form {
             ),
             (false, false) => (ColorType::Rgba, Cow::Borrowed(raster.as_raw())),
         };
-        write(raster.dimensions(), color, depth, spec, |_| (), &S::to_big_endian(&samples))
+        let data = S::to_big_endian(&samples);
+        write(raster.dimensions(), color, depth, spec, |_| (), &data, control)
     }
 }
 
@@ -115,36 +136,44 @@ struct Palette {
 
 impl Palette {
     /// The colours of `raster`, if there are no more than `most`.
-    fn of(raster: &Raster<u8>, most: usize) -> Option<Self> {
+    fn of(raster: &Raster<u8>, most: usize, control: &Control) -> Result<Option<Self>, Failure> {
         let mut indices = HashMap::new();
         let mut before = None;
-        for pixel in raster.as_chunks::<4>().0 {
-            if before != Some(pixel) {
-                indices.insert(*pixel, 0);
-                if indices.len() > most {
-                    return None;
+        for row in rows::<u8>(raster) {
+            control.check()?;
+            for pixel in row {
+                if before != Some(pixel) {
+                    indices.insert(*pixel, 0);
+                    if indices.len() > most {
+                        return Ok(None);
+                    }
                 }
+                before = Some(pixel);
             }
-            before = Some(pixel);
         }
         let mut colors: Vec<[u8; 4]> = indices.keys().copied().collect();
         colors.sort_unstable_by_key(|[red, green, blue, alpha]| (*alpha, *red, *green, *blue));
         for (index, color) in (0_u8..=255).zip(&colors) {
             indices.insert(*color, index);
         }
-        Some(Self { colors, indices })
+        Ok(Some(Self { colors, indices }))
     }
 
-    fn encode(&self, raster: &Raster<u8>, spec: &Spec) -> Result<Vec<u8>> {
+    fn encode(
+        &self,
+        raster: &Raster<u8>,
+        spec: &Spec,
+        control: &Control,
+    ) -> Result<Vec<u8>, Failure> {
         let (depth, bits) = match self.colors.len() {
             0..=2 => (BitDepth::One, 1),
             3..=4 => (BitDepth::Two, 2),
             5..=16 => (BitDepth::Four, 4),
             _ => (BitDepth::Eight, 8),
         };
-        let width = raster.width().max(1) as usize;
         let mut data = Vec::new();
-        for row in raster.as_chunks::<4>().0.chunks(width) {
+        for row in rows::<u8>(raster) {
+            control.check()?;
             // The leftmost pixel is in the highest bits.
             for group in row.chunks(8 / bits) {
                 let mut byte = 0_u8;
@@ -167,6 +196,6 @@ impl Palette {
             // Neighbouring indices mean nothing to each other.
             encoder.set_filter(Filter::NoFilter);
         };
-        write(raster.dimensions(), ColorType::Indexed, depth, spec, prepare, &data)
+        write(raster.dimensions(), ColorType::Indexed, depth, spec, prepare, &data, control)
     }
 }

@@ -94,7 +94,7 @@ fn look(
     control: &Control,
     write: &impl Fn(&Picture, u8) -> Result<Vec<u8>, Failure>,
 ) -> Result<(u8, String), Failure> {
-    let mut pixels = sample(&picture.first.pixels.eight());
+    let mut pixels = sample(&picture.first.pixels.eight(), control)?;
     let has_alpha = picture.has_alpha && format.has_alpha();
     if picture.has_alpha && !has_alpha {
         // What is laid beneath belongs to the picture.
@@ -142,19 +142,31 @@ fn read(file: &[u8], control: &Control) -> Result<RgbaImage, Failure> {
     Ok(picture.first.pixels.eight().into_owned())
 }
 
-/// The picture itself if it is small; else tiles of it side by side, from the one with the most detail to one with
-/// little, so that judging takes the same time however large the picture is.
-fn sample(pixels: &RgbaImage) -> RgbaImage {
-    let (width, height) = pixels.dimensions();
+/// How many pixels of a picture of that size are judged.
+pub(in crate::imaging) fn judged((width, height): (u32, u32)) -> u64 {
     let all = u64::from(width) * u64::from(height);
-    if all <= u64::from(TILE * TILE) * TILES as u64 || width < TILE || height < TILE {
-        return pixels.clone();
+    if is_judged_whole(width, height) { all } else { u64::from(TILE * TILE) * TILES as u64 }
+}
+
+fn is_judged_whole(width: u32, height: u32) -> bool {
+    let all = u64::from(width) * u64::from(height);
+    all <= u64::from(TILE * TILE) * TILES as u64 || width < TILE || height < TILE
+}
+
+/// The picture itself if it is small; else tiles of it side by side, from the one with the most detail to one with
+/// little, so that judging it takes the same time however large the picture is.
+pub(super) fn sample(pixels: &RgbaImage, control: &Control) -> Result<RgbaImage, Failure> {
+    let (width, height) = pixels.dimensions();
+    if is_judged_whole(width, height) {
+        return Ok(pixels.clone());
     }
     let (columns, rows) = (width / TILE, height / TILE);
-    let mut tiles: Vec<_> = (0..rows)
-        .flat_map(|row| (0..columns).map(move |column| (column * TILE, row * TILE)))
-        .map(|(x, y)| (detail(pixels, x, y), x, y))
-        .collect();
+    let mut tiles = Vec::new();
+    for y in (0..rows).map(|row| row * TILE) {
+        control.check()?;
+        let places = (0..columns).map(|column| column * TILE);
+        tiles.extend(places.map(|x| (detail(pixels, x, y), x, y)));
+    }
     tiles.sort_unstable_by(|first, second| second.cmp(first));
     let mut mosaic = RgbaImage::new(TILE * 2, TILE * 2);
     for (index, corner) in [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().enumerate() {
@@ -169,7 +181,7 @@ fn sample(pixels: &RgbaImage) -> RgbaImage {
             );
         }
     }
-    mosaic
+    Ok(mosaic)
 }
 
 /// How much neighbours in a tile differ.

@@ -14,10 +14,12 @@ use tiff::{
 
 use super::{colors, refused};
 use crate::{
-    domain::{error::Result, format::Format},
+    domain::format::Format,
     imaging::{
+        control::{Control, Failure},
         metadata,
         picture::{Picture, Pixels},
+        watched::Watched,
     },
 };
 
@@ -30,24 +32,19 @@ const IPTC: Tag = Tag::Unknown(33_723);
 const APART: [(Context, Tag); 2] =
     [(Context::Exif, Tag::ExifDirectory), (Context::Gps, Tag::GpsDirectory)];
 
-type File<'a> = &'a mut Cursor<Vec<u8>>;
+type File<'a> = Watched<'a, &'a mut Cursor<Vec<u8>>>;
 
-pub(super) fn encode(picture: &Picture) -> Result<Vec<u8>> {
+pub(super) fn encode(picture: &Picture, control: &Control) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Cursor::new(Vec::new());
+    let file = Watched::new(&mut bytes, control);
     match (&picture.first.pixels, picture.has_alpha) {
-        (Pixels::Eight(raster), true) => write::<RGBA8>(picture, raster.as_raw()),
-        (Pixels::Eight(raster), false) => write::<RGB8>(picture, &colors(raster.as_raw())),
-        (Pixels::Sixteen(raster), true) => write::<RGBA16>(picture, raster.as_raw()),
-        (Pixels::Sixteen(raster), false) => write::<RGB16>(picture, &colors(raster.as_raw())),
+        (Pixels::Eight(raster), true) => fill::<RGBA8>(file, picture, raster.as_raw()),
+        (Pixels::Eight(raster), false) => fill::<RGB8>(file, picture, &colors(raster.as_raw())),
+        (Pixels::Sixteen(raster), true) => fill::<RGBA16>(file, picture, raster.as_raw()),
+        (Pixels::Sixteen(raster), false) => fill::<RGB16>(file, picture, &colors(raster.as_raw())),
     }
-}
-
-fn write<C: ColorType>(picture: &Picture, samples: &[C::Inner]) -> Result<Vec<u8>>
-where
-    [C::Inner]: tiff::encoder::TiffValue,
-{
-    let mut file = Cursor::new(Vec::new());
-    fill::<C>(&mut file, picture, samples).map_err(|cause| refused(Format::Tiff, cause))?;
-    Ok(file.into_inner())
+    .map_err(|cause| refused(Format::Tiff, cause))?;
+    Ok(bytes.into_inner())
 }
 
 fn fill<C: ColorType>(

@@ -1,8 +1,8 @@
 //! WebP, by libwebp: still, or an animation with all its frames.
 
-use webp::{AnimEncoder, AnimFrame, Encoder, PixelLayout, WebPConfig};
+use libwebp_sys::WebPConfig;
 
-use super::{colors, refused};
+use super::refused;
 use crate::{
     domain::{
         error::Error,
@@ -12,6 +12,7 @@ use crate::{
     imaging::{
         control::{Control, Failure},
         picture::Picture,
+        webp::{self, Animation},
     },
 };
 
@@ -39,23 +40,20 @@ pub(super) fn encode(
     if spec.profile == Profile::Fast {
         config.method = QUICK;
     }
+    let failed = |cause: String| refused(Format::Webp, cause);
     if picture.rest.is_empty() {
-        return Ok(still(picture, &config)?);
+        let pixels = picture.first.pixels.eight();
+        return Ok(webp::encode(&pixels, picture.has_alpha, &config, control).map_err(failed)?);
     }
-    control.check()?;
-    let mut encoder = AnimEncoder::new(width, height, &config);
-    // 0 is for ever.
-    encoder.set_loop_count(i32::try_from(picture.plays.min(65_535)).unwrap_or(0));
+    let plays = u16::try_from(picture.plays).unwrap_or(u16::MAX);
+    let mut animation = Animation::new(picture.size(), plays, &config, control).map_err(failed)?;
     let mut time = 0_i32;
-    let frames: Vec<_> =
-        picture.frames().map(|frame| (frame.pixels.eight(), frame.delay)).collect();
-    for (pixels, delay) in &frames {
-        encoder.add_frame(AnimFrame::from_rgba(pixels.as_raw(), width, height, time));
-        time = time.saturating_add(i32::try_from(*delay).unwrap_or(i32::MAX));
+    for frame in picture.frames() {
+        control.check()?;
+        animation.add(&frame.pixels.eight(), time).map_err(failed)?;
+        time = time.saturating_add(i32::try_from(frame.delay).unwrap_or(i32::MAX));
     }
-    let bytes =
-        encoder.try_encode().map_err(|cause| refused(Format::Webp, format!("{cause:?}")))?;
-    let mut bytes = bytes.to_vec();
+    let mut bytes = animation.finish().map_err(failed)?;
     complete(&mut bytes, picture.has_alpha, u32::try_from(time).unwrap_or(0))
         .ok_or_else(|| Error::internal("libwebp wrote a container of another shape"))?;
     Ok(bytes)
@@ -91,20 +89,4 @@ fn complete(bytes: &mut [u8], has_alpha: bool, time: u32) -> Option<()> {
     let [low, middle, high, _] = left.min(0xff_ffff).to_le_bytes();
     *bytes.get_mut(at..)?.first_chunk_mut()? = [low, middle, high];
     Some(())
-}
-
-fn still(picture: &Picture, config: &WebPConfig) -> Result<Vec<u8>, Error> {
-    let (width, height) = picture.size();
-    let pixels = &*picture.first.pixels.eight();
-    let opaque;
-    let encoder = if picture.has_alpha {
-        Encoder::new(pixels, PixelLayout::Rgba, width, height)
-    } else {
-        opaque = colors(pixels);
-        Encoder::new(&opaque, PixelLayout::Rgb, width, height)
-    };
-    let bytes = encoder
-        .encode_advanced(config)
-        .map_err(|cause| refused(Format::Webp, format!("{cause:?}")))?;
-    Ok(bytes.to_vec())
 }

@@ -65,10 +65,12 @@ pub(super) fn sharpen<S: Sample>(
 ) -> Result<(), Failure> {
     let mut soft = frame.clone();
     blur::<S>(&mut soft, sigma, control)?;
-    let soft = soft.as_chunks::<4>().0;
-    for (pixel, soft) in frame.as_chunks_mut::<4>().0.iter_mut().zip(soft) {
-        for (channel, soft) in pixel.iter_mut().zip(soft).take(3) {
-            *channel = S::nearest(2.0 * channel.float() - soft.float());
+    for (row, soft) in rows_mut::<S>(frame).zip(rows::<S>(&soft)) {
+        control.check()?;
+        for (pixel, soft) in row.iter_mut().zip(soft) {
+            for (channel, soft) in pixel.iter_mut().zip(soft).take(3) {
+                *channel = S::nearest(2.0 * channel.float() - soft.float());
+            }
         }
     }
     Ok(())

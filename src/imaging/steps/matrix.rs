@@ -1,6 +1,10 @@
 //! Filters that mix the channels of a pixel.
 
-use crate::imaging::{picture::Raster, sample::Sample};
+use crate::imaging::{
+    control::{Control, Failure},
+    picture::{Raster, rows_mut},
+    sample::Sample,
+};
 
 /// For each channel of the result, how much of red, green and blue goes into it.
 pub(super) type Matrix = [[f64; 3]; 3];
@@ -49,27 +53,36 @@ fn between(from: &Matrix, to: &Matrix, share: f64) -> Matrix {
 }
 
 /// Mixes the colours of every pixel; alpha stays.
-pub(super) fn apply<S: Sample>(frame: &mut Raster<S>, matrix: &Matrix) {
+pub(super) fn apply<S: Sample>(
+    frame: &mut Raster<S>,
+    matrix: &Matrix,
+    control: &Control,
+) -> Result<(), Failure> {
     #[allow(clippy::cast_possible_truncation)] // The weights are within ±3.
     let matrix = matrix.map(|row| row.map(|weight| weight as f32));
-    for [red, green, blue, _] in frame.as_chunks_mut::<4>().0 {
-        let [r, g, b] = [red.float(), green.float(), blue.float()];
-        let [new_red, new_green, new_blue] = matrix.map(|[from_red, from_green, from_blue]| {
-            S::nearest(from_red * r + from_green * g + from_blue * b)
-        });
-        (*red, *green, *blue) = (new_red, new_green, new_blue);
+    for row in rows_mut::<S>(frame) {
+        control.check()?;
+        for [red, green, blue, _] in row {
+            let [r, g, b] = [red.float(), green.float(), blue.float()];
+            let [new_red, new_green, new_blue] = matrix.map(|[from_red, from_green, from_blue]| {
+                S::nearest(from_red * r + from_green * g + from_blue * b)
+            });
+            (*red, *green, *blue) = (new_red, new_green, new_blue);
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use image::RgbaImage;
 
     use super::*;
 
     fn of(pixel: [u8; 4], matrix: &Matrix) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, image::Rgba(pixel));
-        apply::<u8>(&mut frame, matrix);
+        apply::<u8>(&mut frame, matrix, &Control::default()).unwrap();
         frame.get_pixel(0, 0).0
     }
 

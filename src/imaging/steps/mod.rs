@@ -111,8 +111,13 @@ pub(super) fn view(operations: &[Operation], size: Size) -> Option<(View, Operat
 }
 
 /// `operation` as it is done to this picture: what the engine is to look for is found.
-pub(super) fn settle<'o>(picture: &Picture, operation: &'o Operation) -> Cow<'o, Operation> {
-    smart::settle(picture, operation).map_or(Cow::Borrowed(operation), Cow::Owned)
+pub(super) fn settle<'o>(
+    picture: &Picture,
+    operation: &'o Operation,
+    control: &Control,
+) -> Result<Cow<'o, Operation>, Failure> {
+    let found = smart::settle(picture, operation, control)?;
+    Ok(found.map_or(Cow::Borrowed(operation), Cow::Owned))
 }
 
 /// Does one settled operation on every frame.
@@ -255,25 +260,29 @@ fn filter<S: Sample>(
 ) -> Result<Raster<S>, Failure> {
     let pixels = &mut frame;
     match *filter {
-        Filter::Grayscale => matrix::apply::<S>(pixels, &matrix::grayscale()),
-        Filter::Sepia(percent) => matrix::apply::<S>(pixels, &matrix::sepia(percent)),
-        Filter::Saturation(percent) => matrix::apply::<S>(pixels, &matrix::saturation(percent)),
-        Filter::Hue(degrees) => matrix::apply::<S>(pixels, &matrix::hue(degrees)),
-        Filter::Invert => tone::apply::<S>(pixels, tone::invert),
+        Filter::Grayscale => matrix::apply::<S>(pixels, &matrix::grayscale(), control),
+        Filter::Sepia(percent) => matrix::apply::<S>(pixels, &matrix::sepia(percent), control),
+        Filter::Saturation(percent) => {
+            matrix::apply::<S>(pixels, &matrix::saturation(percent), control)
+        }
+        Filter::Hue(degrees) => matrix::apply::<S>(pixels, &matrix::hue(degrees), control),
+        Filter::Invert => tone::apply::<S>(pixels, tone::invert, control),
         Filter::Brightness(percent) => {
-            tone::apply::<S>(pixels, |value| tone::brighten(value, percent));
+            tone::apply::<S>(pixels, |value| tone::brighten(value, percent), control)
         }
         Filter::Contrast(percent) => {
-            tone::apply::<S>(pixels, |value| tone::contrast(value, percent));
+            tone::apply::<S>(pixels, |value| tone::contrast(value, percent), control)
         }
-        Filter::Gamma(gamma) => tone::apply::<S>(pixels, |value| tone::gamma(value, gamma)),
-        Filter::Blur(sigma) => blur::blur::<S>(pixels, sigma, control)?,
-        Filter::Sharpen(sigma) => blur::sharpen::<S>(pixels, sigma, control)?,
-        Filter::Pixelate(side) => pixelate::pixelate::<S>(pixels, side, control)?,
-        Filter::Vignette(percent) => vignette::vignette::<S>(pixels, percent),
-        Filter::Tint(color) => tint::tint::<S>(pixels, color, space),
-        Filter::Colorize(color) => tint::colorize::<S>(pixels, color, space),
-    }
+        Filter::Gamma(gamma) => {
+            tone::apply::<S>(pixels, |value| tone::gamma(value, gamma), control)
+        }
+        Filter::Blur(sigma) => blur::blur::<S>(pixels, sigma, control),
+        Filter::Sharpen(sigma) => blur::sharpen::<S>(pixels, sigma, control),
+        Filter::Pixelate(side) => pixelate::pixelate::<S>(pixels, side, control),
+        Filter::Vignette(percent) => vignette::vignette::<S>(pixels, percent, control),
+        Filter::Tint(color) => tint::tint::<S>(pixels, color, space, control),
+        Filter::Colorize(color) => tint::colorize::<S>(pixels, color, space, control),
+    }?;
     Ok(frame)
 }
 

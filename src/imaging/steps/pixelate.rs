@@ -18,10 +18,10 @@ pub(super) fn pixelate<S: Sample>(
     let height = frame.height() as usize;
     let mut means: Vec<[f64; 5]> = Vec::new();
     for top in (0..height).step_by(side) {
-        control.check()?;
         means.clear();
         means.resize(blocks, [0.0; 5]);
         for row in rows::<S>(frame).skip(top).take(side) {
+            control.check()?;
             for (block, mean) in row.chunks(side).zip(&mut means) {
                 for pixel in block {
                     let [red, green, blue, alpha] = pixel.map(|sample| f64::from(sample.float()));
@@ -31,6 +31,7 @@ pub(super) fn pixelate<S: Sample>(
             }
         }
         for row in rows_mut::<S>(frame).skip(top).take(side) {
+            control.check()?;
             for (block, mean) in row.chunks_mut(side).zip(&means) {
                 block.fill(color(*mean));
             }

@@ -7,6 +7,7 @@ use super::{crop, resize};
 use crate::{
     domain::transform::{Crop, Gravity, Operation, Place},
     imaging::{
+        control::{Control, Failure},
         picture::{self, Picture, Pixels, Raster},
         sample::Sample,
     },
@@ -20,7 +21,11 @@ const SKIN: [f32; 3] = [0.78, 0.57, 0.44];
 const ALIKE: f64 = 1e-4;
 
 /// `operation` with the engine's own choice in the place of [`Gravity::Smart`], and the choice.
-pub(super) fn settle(picture: &Picture, operation: &Operation) -> Option<Operation> {
+pub(super) fn settle(
+    picture: &Picture,
+    operation: &Operation,
+    control: &Control,
+) -> Result<Option<Operation>, Failure> {
     let size = picture.size();
     let (width, height) = match operation {
         Operation::Resize(resize) if resize.gravity == Gravity::Smart => {
@@ -28,30 +33,35 @@ pub(super) fn settle(picture: &Picture, operation: &Operation) -> Option<Operati
             (width, height)
         }
         Operation::Crop(crop @ Crop { place: Place::Around(Gravity::Smart), .. }) => {
-            let area = crop::area(crop, size).ok()?;
+            let Ok(area) = crop::area(crop, size) else { return Ok(None) };
             (f64::from(area.width), f64::from(area.height))
         }
-        _ => return None,
+        _ => return Ok(None),
     };
     let gravity = match &picture.first.pixels {
-        Pixels::Eight(raster) => find::<u8>(raster, width, height),
-        Pixels::Sixteen(raster) => find::<u16>(raster, width, height),
+        Pixels::Eight(raster) => find::<u8>(raster, width, height, control)?,
+        Pixels::Sixteen(raster) => find::<u16>(raster, width, height, control)?,
     };
-    Some(match operation {
+    Ok(Some(match operation {
         Operation::Resize(resize) => {
             Operation::Resize(crate::domain::transform::Resize { gravity, ..*resize })
         }
         Operation::Crop(crop) => Operation::Crop(Crop { place: Place::Around(gravity), ..*crop }),
         other => other.clone(),
-    })
+    }))
 }
 
 /// The middle of the most interesting window of `width` × `height` pixels.
-fn find<S: Sample>(raster: &Raster<S>, width: f64, height: f64) -> Gravity {
-    let interest = Interest::of(raster);
+fn find<S: Sample>(
+    raster: &Raster<S>,
+    width: f64,
+    height: f64,
+    control: &Control,
+) -> Result<Gravity, Failure> {
+    let interest = Interest::of(raster, control)?;
     let scale =
         (interest.across / f64::from(raster.width()), interest.down / f64::from(raster.height()));
-    interest.best(width * scale.0, height * scale.1)
+    Ok(interest.best(width * scale.0, height * scale.1))
 }
 
 /// How interesting each cell of a small copy is, summed up from the top left.
@@ -64,8 +74,8 @@ struct Interest {
 }
 
 impl Interest {
-    fn of<S: Sample>(raster: &Raster<S>) -> Self {
-        let small = shrunk(raster);
+    fn of<S: Sample>(raster: &Raster<S>, control: &Control) -> Result<Self, Failure> {
+        let small = shrunk(raster, control)?;
         let (columns, rows) = (small.columns, small.cells.len() / small.columns.max(1));
         let mut sums = vec![0.0; (columns + 1) * (rows + 1)];
         for row in 0..rows {
@@ -79,7 +89,7 @@ impl Interest {
             }
         }
         let side = |cells: usize| f64::from(u32::try_from(cells).unwrap_or(u32::MAX));
-        Self { columns, across: side(columns), down: side(rows), sums }
+        Ok(Self { columns, across: side(columns), down: side(rows), sums })
     }
 
     /// The middle of the best window of `width` × `height` cells, as fractions of the picture.
@@ -185,7 +195,7 @@ fn luma([red, green, blue]: [f32; 3]) -> f32 {
 }
 
 /// Means of equal blocks.
-fn shrunk<S: Sample>(raster: &Raster<S>) -> Small {
+fn shrunk<S: Sample>(raster: &Raster<S>, control: &Control) -> Result<Small, Failure> {
     let (width, height) = raster.dimensions();
     let longest = width.max(height).max(1);
     let side = |length: u32| {
@@ -198,6 +208,7 @@ fn shrunk<S: Sample>(raster: &Raster<S>) -> Small {
     };
     let mut sums = vec![([0.0_f32; 4], 0.0_f32); columns as usize * rows as usize];
     for (y, line) in (0_u32..).zip(picture::rows::<S>(raster)) {
+        control.check()?;
         let row = cell_of(y, rows, height) * columns as usize;
         for (x, pixel) in (0_u32..).zip(line) {
             let Some((sum, count)) = sums.get_mut(row + cell_of(x, columns, width)) else {
@@ -216,7 +227,7 @@ fn shrunk<S: Sample>(raster: &Raster<S>) -> Small {
         let share = 1.0 / alpha.max(1e-6);
         [red * share, green * share, blue * share, alpha / f32::max(count, 1.0)]
     });
-    Small { columns: columns as usize, cells: cells.collect() }
+    Ok(Small { columns: columns as usize, cells: cells.collect() })
 }
 
 #[cfg(test)]
@@ -243,7 +254,8 @@ mod tests {
 
     /// The left and top of the window that was chosen.
     fn window(raster: &RgbaImage, width: f64, height: f64) -> (f64, f64) {
-        let Gravity::Point(point) = find::<u8>(raster, width, height) else { panic!("no point") };
+        let found = find::<u8>(raster, width, height, &Control::default()).unwrap();
+        let Gravity::Point(point) = found else { panic!("no point") };
         (
             resize::around(point.x, width, raster.width().into()),
             resize::around(point.y, height, raster.height().into()),
@@ -314,7 +326,8 @@ mod tests {
         ) {
             let raster = RgbaImage::from_fn(size.0, size.1, |x, y| Rgba([(x * y) as u8, x as u8, y as u8, 255]));
             let (width, height) = (f64::from(size.0) * part.0, f64::from(size.1) * part.1);
-            let Gravity::Point(point) = find::<u8>(&raster, width, height) else { panic!("no point") };
+            let found = find::<u8>(&raster, width, height, &Control::default()).unwrap();
+            let Gravity::Point(point) = found else { panic!("no point") };
             prop_assert!(point.x * f64::from(size.0) - width / 2.0 >= -1e-6);
             prop_assert!(point.y * f64::from(size.1) + height / 2.0 <= f64::from(size.1) + 1e-6);
         }

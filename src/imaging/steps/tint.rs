@@ -2,7 +2,12 @@
 
 use crate::{
     domain::color::Color,
-    imaging::{color::Space, picture::Raster, sample::Sample},
+    imaging::{
+        color::Space,
+        control::{Control, Failure},
+        picture::{Raster, rows_mut},
+        sample::Sample,
+    },
 };
 
 /// The share of each channel in the luma of Rec. 709.
@@ -10,10 +15,15 @@ const LUMA: [f32; 3] = [0.2126, 0.7152, 0.0722];
 
 /// Shades of `color` as light as the picture was: from black over the colour itself, where the luma is the colour's own, to
 /// white. The colour's alpha is how far; the picture's stays.
-pub(super) fn tint<S: Sample>(frame: &mut Raster<S>, color: Color, space: &Space) {
+pub(super) fn tint<S: Sample>(
+    frame: &mut Raster<S>,
+    color: Color,
+    space: &Space,
+    control: &Control,
+) -> Result<(), Failure> {
     let (color, share) = parts(color, space);
     let own = luma(color);
-    mix(frame, share, |pixel| {
+    mix(frame, share, control, |pixel| {
         let wanted = luma(pixel);
         if wanted <= own {
             color.map(|channel| channel * wanted / own.max(f32::EPSILON))
@@ -21,13 +31,18 @@ pub(super) fn tint<S: Sample>(frame: &mut Raster<S>, color: Color, space: &Space
             let rest = (wanted - own) / (1.0 - own);
             color.map(|channel| channel + (1.0 - channel) * rest)
         }
-    });
+    })
 }
 
 /// `color` laid over the picture, as thickly as its alpha says; the picture's alpha stays.
-pub(super) fn colorize<S: Sample>(frame: &mut Raster<S>, color: Color, space: &Space) {
+pub(super) fn colorize<S: Sample>(
+    frame: &mut Raster<S>,
+    color: Color,
+    space: &Space,
+    control: &Control,
+) -> Result<(), Failure> {
     let (color, share) = parts(color, space);
-    mix(frame, share, |_| color);
+    mix(frame, share, control, |_| color)
 }
 
 /// The channels and the alpha, 0 to 1.
@@ -42,14 +57,23 @@ fn luma(color: [f32; 3]) -> f32 {
 }
 
 /// Goes `share` of the way from every pixel to what `to` makes of it, channels being 0 to 1.
-fn mix<S: Sample>(frame: &mut Raster<S>, share: f32, to: impl Fn([f32; 3]) -> [f32; 3]) {
-    for [red, green, blue, _] in frame.as_chunks_mut::<4>().0 {
-        let target = to([*red, *green, *blue].map(|sample| sample.float() / S::FULL));
-        for (sample, target) in [red, green, blue].into_iter().zip(target) {
-            let value = sample.float();
-            *sample = S::nearest(value + (target * S::FULL - value) * share);
+fn mix<S: Sample>(
+    frame: &mut Raster<S>,
+    share: f32,
+    control: &Control,
+    to: impl Fn([f32; 3]) -> [f32; 3],
+) -> Result<(), Failure> {
+    for row in rows_mut::<S>(frame) {
+        control.check()?;
+        for [red, green, blue, _] in row {
+            let target = to([*red, *green, *blue].map(|sample| sample.float() / S::FULL));
+            for (sample, target) in [red, green, blue].into_iter().zip(target) {
+                let value = sample.float();
+                *sample = S::nearest(value + (target * S::FULL - value) * share);
+            }
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -60,9 +84,11 @@ mod tests {
     use super::*;
     use crate::imaging::color::SRGB;
 
-    fn of(pixel: [u8; 4], color: &str, filter: fn(&mut RgbaImage, Color, &Space)) -> [u8; 4] {
+    type Filter = fn(&mut RgbaImage, Color, &Space, &Control) -> Result<(), Failure>;
+
+    fn of(pixel: [u8; 4], color: &str, filter: Filter) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, Rgba(pixel));
-        filter(&mut frame, color.parse().unwrap(), &SRGB);
+        filter(&mut frame, color.parse().unwrap(), &SRGB, &Control::default()).unwrap();
         frame.get_pixel(0, 0).0
     }
 

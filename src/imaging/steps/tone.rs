@@ -1,9 +1,17 @@
 //! Filters that change every channel by itself.
 
-use crate::imaging::{picture::Raster, sample::Sample};
+use crate::imaging::{
+    control::{Control, Failure},
+    picture::{Raster, rows_mut},
+    sample::Sample,
+};
 
 /// Puts every red, green and blue through `curve`, which maps 0–255 to 0–255; alpha stays.
-pub(super) fn apply<S: Sample>(frame: &mut Raster<S>, curve: impl Fn(f64) -> f64) {
+pub(super) fn apply<S: Sample>(
+    frame: &mut Raster<S>,
+    curve: impl Fn(f64) -> f64,
+    control: &Control,
+) -> Result<(), Failure> {
     let full = f64::from(S::FULL);
     let table: Vec<S> = (0..=S::max_value().index())
         .map(|index| {
@@ -13,9 +21,13 @@ pub(super) fn apply<S: Sample>(frame: &mut Raster<S>, curve: impl Fn(f64) -> f64
         })
         .collect();
     let look_up = |sample: S| table.get(sample.index()).copied().unwrap_or(sample);
-    for [red, green, blue, _] in frame.as_chunks_mut::<4>().0 {
-        (*red, *green, *blue) = (look_up(*red), look_up(*green), look_up(*blue));
+    for row in rows_mut::<S>(frame) {
+        control.check()?;
+        for [red, green, blue, _] in row {
+            (*red, *green, *blue) = (look_up(*red), look_up(*green), look_up(*blue));
+        }
     }
+    Ok(())
 }
 
 pub(super) fn invert(value: f64) -> f64 {
@@ -39,13 +51,14 @@ pub(super) fn gamma(value: f64, gamma: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use image::RgbaImage;
 
     use super::*;
 
     fn of(pixel: [u8; 4], curve: impl Fn(f64) -> f64) -> [u8; 4] {
         let mut frame = RgbaImage::from_pixel(1, 1, image::Rgba(pixel));
-        apply::<u8>(&mut frame, curve);
+        apply::<u8>(&mut frame, curve, &Control::default()).unwrap();
         frame.get_pixel(0, 0).0
     }
 

@@ -1,15 +1,24 @@
 //! Darker towards the corners, as old lenses are.
 
-use crate::imaging::{picture::Raster, picture::rows_mut, sample::Sample};
+use crate::imaging::{
+    control::{Control, Failure},
+    picture::{Raster, rows_mut},
+    sample::Sample,
+};
 
 /// Multiplies every colour by 1 − p·d⁴, where p is `percent` of 1 and d the distance from the middle: 0 there, 1 in the
 /// corners, on ellipses of the picture's own ratio.
-pub(super) fn vignette<S: Sample>(frame: &mut Raster<S>, percent: f64) {
+pub(super) fn vignette<S: Sample>(
+    frame: &mut Raster<S>,
+    percent: f64,
+    control: &Control,
+) -> Result<(), Failure> {
     let (width, height) = frame.dimensions();
     // From the middle, −1 to 1, at the middle of a pixel.
     let along = |at: u32, side: u32| (2.0 * f64::from(at) + 1.0) / f64::from(side) - 1.0;
     let squares: Vec<f64> = (0..width).map(|x| along(x, width).powi(2)).collect();
     for (y, row) in (0_u32..).zip(rows_mut::<S>(frame)) {
+        control.check()?;
         let down = along(y, height).powi(2);
         for ([red, green, blue, _], across) in row.iter_mut().zip(&squares) {
             let squared = (across + down) / 2.0;
@@ -20,10 +29,12 @@ pub(super) fn vignette<S: Sample>(frame: &mut Raster<S>, percent: f64) {
             }
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use image::{Rgba, RgbaImage};
 
     use super::*;
@@ -31,7 +42,7 @@ mod tests {
     #[test]
     fn the_middle_stays_and_corners_darken() {
         let mut frame = RgbaImage::from_pixel(201, 101, Rgba([200, 100, 50, 77]));
-        vignette::<u8>(&mut frame, 80.0);
+        vignette::<u8>(&mut frame, 80.0, &Control::default()).unwrap();
         let at = |x, y| frame.get_pixel(x, y).0;
         assert_eq!(at(100, 50), [200, 100, 50, 77]);
         // Nearly a fifth is left in the corners, and half way along an edge d⁴ is a quarter.

@@ -64,7 +64,7 @@ pub(super) fn prepare(
     within(rotate::size_after(watermark.rotate, mark.dimensions()), limits)?;
     let nothing = Color::TRANSPARENT;
     let mut mark = rotate::rotate::<u8>(mark, watermark.rotate, nothing, &SRGB, control)?;
-    space.bring(&mut mark);
+    space.bring(&mut mark, control)?;
     let (width, height) = mark.dimensions();
     let Point { x, y } = watermark.gravity;
     let step = watermark.tile.then(|| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use image::{RgbaImage, imageops};
 use serde_json::json;
 
-use super::{make, pixels, psnr, refusal, samples};
+use super::{Control, make, pixels, psnr, refusal, samples};
 use crate::{
     domain::{error::Code, format::Format, limits::Limits},
     imaging::probe,
@@ -76,7 +76,7 @@ fn colours_are_brought_into_srgb() {
     // The same numbers, meant in Display P3: what a profile of it says they are.
     let mut expected = samples::read(CAT);
     let p3 = moxcms::ColorProfile::new_display_p3().encode().unwrap();
-    crate::imaging::color::to_srgb(&mut expected, &p3);
+    crate::imaging::color::to_srgb(&mut expected, &p3, &Control::default()).unwrap();
     let found = pixels(file!("p3.avif"), json!({}));
     assert!(psnr(&found, &expected) > 36.0, "{}", psnr(&found, &expected));
     assert!(psnr(&found, &samples::read(CAT)) < 34.0);
@@ -250,6 +250,60 @@ fn drawings_load_nothing_and_end_soon() {
         // Generous: a debug build on a busy machine. Unbounded they would take hours.
         assert!(started.elapsed() < Duration::from_secs(20), "{name}");
     }
+}
+
+/// Few bytes can mean hours, and nothing stops resvg once it draws.
+#[test]
+fn drawings_that_take_too_long_are_not_begun() {
+    let around = |side: u32, inner: &str| {
+        format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='{side}' height='{side}'>{inner}</svg>"
+        )
+    };
+    let filtered = |side: u32, filter: &str, times: usize| {
+        let rect = format!("<rect width='{side}' height='{side}' filter='url(#f)'/>");
+        around(side, &format!("<filter id='f' {filter}</filter>{}", rect.repeat(times)))
+    };
+    let mut patterns = "<pattern id='p0' width='9' height='9' patternUnits='userSpaceOnUse'><rect width='5' height='5'/></pattern>".to_owned();
+    for level in 1..12 {
+        let inner =
+            format!("<rect width='900' height='900' fill='url(#p{})'/>", level - 1).repeat(10);
+        patterns += &format!(
+            "<pattern id='p{level}' width='900' height='900' patternUnits='userSpaceOnUse'>{inner}</pattern>"
+        );
+    }
+    patterns += "<rect width='900' height='900' fill='url(#p11)'/>";
+    let zigzag: String = (1..200_000)
+        .map(|x| format!("L{} {}", x % 4000, if x % 2 == 0 { 0 } else { 4000 }))
+        .collect();
+    let blur = "><feGaussianBlur stdDeviation='30'/>";
+    for (name, file) in [
+        ("octaves", filtered(900, "><feTurbulence baseFrequency='0.1' numOctaves='1000000'/>", 1)),
+        ("reach", filtered(2000, "><feMorphology operator='dilate' radius='300'/>", 1)),
+        ("filters", filtered(2000, blur, 2000)),
+        ("parts", filtered(2000, &format!(">{}", "<feOffset/>".repeat(500)), 1)),
+        (
+            "region",
+            filtered(
+                90,
+                "filterUnits='userSpaceOnUse' x='-20000' y='-20000' width='40000' height='40000'><feFlood/>",
+                1,
+            ),
+        ),
+        ("patterns", around(900, &patterns)),
+        ("edges", around(4000, &format!("<path d='M0 0{zigzag}'/>"))),
+        ("flat", around(7000, &"<rect width='7000' height='7000' opacity='0.1'/>".repeat(20_000))),
+    ] {
+        let error = refusal(file.as_bytes(), json!({}));
+        assert_eq!(error.code, Code::ImageTooLarge, "{name}: {error}");
+    }
+    // What people draw is drawn: shadows, gradients, letters, many small things.
+    let shadow = "><feGaussianBlur in='SourceAlpha' stdDeviation='6'/><feOffset dx='4' result='o'/>\
+        <feFlood flood-opacity='.5'/><feComposite in2='o' operator='in'/>\
+        <feMerge><feMergeNode/><feMergeNode in='SourceGraphic'/></feMerge>";
+    let small = "<circle cx='50' cy='50' r='4' stroke='red' opacity='.5'/>".repeat(2000);
+    let page = filtered(600, shadow, 3).replace("</svg>", &format!("{small}</svg>"));
+    assert_eq!(pixels(page.as_bytes(), json!({})).dimensions(), (600, 600));
 }
 
 #[test]

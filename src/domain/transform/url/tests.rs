@@ -92,6 +92,10 @@ fn every_line_of_the_tables_is_read() {
     for (gravity, _) in super::table::GRAVITIES {
         meaning(&format!("c_fill,w_10,h_10,g_{gravity}"));
     }
+    // Names that the builder does not write.
+    for (name, format) in [("jpeg", "jpeg"), ("tif", "tiff"), ("qoi", "qoi")] {
+        assert_eq!(meaning(&format!("f_{name}")), json!({"format": format}));
+    }
     for font in super::table::FONTS {
         meaning(&format!("l_text:{}_10:a", font.replace(' ', "%20").to_lowercase()));
     }

@@ -137,9 +137,9 @@ impl<'a, S: Sample> Narrow<'a, S> {
         self.from = from;
         let next = from + self.rows.len() / across.max(1) as usize;
         for lines in self.source.get(next..until).unwrap_or_default().chunks(self.at_a_time) {
-            self.control.check()?;
             self.wide.clear();
             for line in lines {
+                self.control.check()?;
                 self.wide.extend(line.iter().map(|pixel| light.of(pixel)));
             }
             let count = u32::try_from(lines.len()).map_err(Error::internal)?;
