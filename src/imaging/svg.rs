@@ -31,7 +31,7 @@ const NODES: u32 = 200_000;
 const ELEMENTS: f64 = 1e6;
 /// So many layers as large as the drawing are always allowed, and so many bytes of more.
 const LAYERS: f64 = 4.0;
-const LAYERS_MEMORY: f64 = 512e6;
+pub(super) const LAYERS_MEMORY: f64 = 96e6;
 /// Elements that draw others again, or filter: each may cost a pass over the picture.
 const DEAR: usize = 500;
 /// What these are called. `use` can draw what it names, which again may hold some.
