@@ -236,9 +236,7 @@ fn orders(mark: ImageId) -> Vec<(&'static str, f64, Value)> {
             let mut spec = spec.clone();
             spec["profile"] = profile.into();
             spec["format"] = "qoi".into();
-            for source in ["jpeg", "png"] {
-                add(1.0, source, spec.clone());
-            }
+            add(1.0, "png", spec);
         }
     }
     for spec in [
