@@ -18,11 +18,7 @@ use std::{collections::BTreeMap, fs, io::Cursor};
 
 use bytes::Bytes;
 use darkroom::{
-    domain::{
-        ids::ImageId,
-        limits::Limits,
-        transform::{Source, Spec},
-    },
+    domain::{ids::ImageId, limits::Limits, transform::Spec},
     imaging::{Control, Overlays, describe, predict, predict_description, probe, transform},
 };
 use image::{DynamicImage, ImageFormat, RgbImage, Rgba, RgbaImage};
@@ -306,13 +302,7 @@ fn memory_is_what_was_predicted() {
         let file = &*files.entry((kind, pixels as u64)).or_insert_with(|| make(pixels));
         let run = |file: &[u8], marks: &Overlays| {
             let probe = probe(Cursor::new(file), &limits).unwrap();
-            let source = Source {
-                format: probe.format,
-                has_alpha: probe.has_alpha,
-                is_animated: probe.frames > 1,
-                focus: None,
-            };
-            let spec = Spec::parse(&value).unwrap().resolved(source, None);
+            let spec = Spec::parse(&value).unwrap().resolved(probe.source(), None);
             transform(file, marks, &spec, &limits, &Control::default())
                 .unwrap_or_else(|failure| panic!("{kind}, {value}: {failure}"));
             let marks = marks.iter().map(|(id, file)| {

@@ -22,6 +22,7 @@
 //! and the describer comes round by the clock: each is a [`rounds::Chore`].
 
 pub mod address;
+mod budget;
 pub mod consumer;
 pub mod describer;
 pub mod doorbell;

@@ -29,9 +29,12 @@ use ractor::{
     },
 };
 use rayon::ThreadPool;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
-use super::supervisor::Child;
+use super::{
+    budget::{Budget, Need, Share},
+    supervisor::Child,
+};
 use crate::{
     domain::{
         error::{Code, Error, Result},
@@ -43,10 +46,6 @@ use crate::{
     imaging::{self, Control, Cost, Failure, Output, Overlays},
 };
 
-/// Memory is reserved in so many bytes.
-const UNIT: u64 = 1024;
-/// As many as a semaphore has at most on any machine.
-const MOST_UNITS: u32 = u32::MAX >> 3;
 /// Work that waits for a thread, per thread of the pool; beyond it, work is refused.
 const QUEUE_PER_THREAD: usize = 64;
 
@@ -83,8 +82,8 @@ pub struct Work {
     /// waiting behind others costs it no attempt.
     deadline: Option<Instant>,
     cancel: Cancel,
-    /// Units of memory that it may take.
-    memory: u32,
+    /// The memory that it may take.
+    memory: Need,
     /// Set when a thread begins.
     begun: Arc<AtomicBool>,
     /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
@@ -115,10 +114,7 @@ type Pool = Factory<Key, Work, (), Painter, QueuerRouting<Key, Work>, Queue>;
 pub struct Transformer {
     entrance: watch::Sender<Option<ActorRef<Entrance>>>,
     pool: Arc<ThreadPool>,
-    /// What no work has reserved, in [`UNIT`]s.
-    memory: Arc<Semaphore>,
-    /// What there is at most, in bytes.
-    most_memory: u64,
+    memory: Budget,
     limits: Arc<Limits>,
 }
 
@@ -136,8 +132,7 @@ impl Transformer {
         Ok(Self {
             entrance: watch::Sender::new(None),
             pool: Arc::new(pool),
-            memory: Arc::new(Semaphore::new(units(memory) as usize)),
-            most_memory: memory,
+            memory: Budget::new(memory),
             limits: Arc::new(limits),
         })
     }
@@ -183,7 +178,7 @@ impl Transformer {
         let timeout = self.limits.timeout;
         let deadline = (priority == Priority::Interactive).then(|| Instant::now() + timeout);
         let (task, cost) = self.foresee(task, input.clone()).await?;
-        let memory = self.admit(cost)?;
+        let memory = self.memory.admit(cost.memory)?;
         let (reply, answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
         let work = Work {
@@ -240,22 +235,6 @@ impl Transformer {
         foreseen.await.map_err(Error::internal)?
     }
 
-    /// How many units of memory work of this cost reserves.
-    fn admit(&self, cost: Cost) -> Result<u32> {
-        if cost.memory > self.most_memory {
-            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-            return Err(Error::new(
-                Code::ImageTooLarge,
-                format!(
-                    "the transformation may take {} MiB of memory; at most {} (TRANSFORM_MEMORY)",
-                    mib(cost.memory),
-                    mib(self.most_memory),
-                ),
-            ));
-        }
-        Ok(units(cost.memory))
-    }
-
     /// The child that runs the factory.
     pub fn child(&self) -> Child {
         let this = self.clone();
@@ -295,11 +274,6 @@ fn timed_out(timeout: Duration) -> Error {
 /// For work that was not begun in its time.
 fn waited(timeout: Duration) -> Error {
     Error::overloaded(format!("the transformation waited for {} s", timeout.as_secs_f32()))
-}
-
-/// Bytes as units of memory.
-fn units(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(MOST_UNITS)
 }
 
 /// Which lane a piece of work waits in; all of it can be refused.
@@ -346,14 +320,15 @@ impl WorkerBuilder<Painter, ()> for Painters {
 /// A worker: brings one picture at a time to the pool.
 struct Painter {
     pool: Arc<ThreadPool>,
-    memory: Arc<Semaphore>,
+    memory: Budget,
     limits: Arc<Limits>,
 }
 
 impl Painter {
-    /// Reserves what the work may take, in the order of asking; `None` when it is not wanted any more, or was answered.
-    async fn room(&self, work: &mut Work) -> Option<OwnedSemaphorePermit> {
-        let room = self.memory.clone().acquire_many_owned(work.memory);
+    /// Reserves what the work may take. Here, and not before it is queued: so it is the lanes that say who is next, and what
+    /// waits for a thread holds nothing back from the others. `None` when it is not wanted any more, or was answered.
+    async fn room(&self, work: &mut Work) -> Option<Share> {
+        let room = self.memory.reserve(work.memory);
         let deadline = work.deadline;
         let too_late = async {
             match deadline {
@@ -363,7 +338,7 @@ impl Painter {
         };
         let left = work.reply.as_mut()?.closed();
         tokio::select! {
-            room = room => return room.ok(),
+            room = room => return room,
             () = left => {}
             () = too_late => {
                 let reply = work.reply.take()?;
@@ -448,7 +423,37 @@ fn contained<T>(engine: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failur
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use image::{ImageFormat, RgbaImage};
+
     use super::*;
+    use crate::actors::supervisor::Tree;
+
+    #[tokio::test]
+    async fn who_waits_for_memory_is_told_so_in_time_and_a_job_waits_on() {
+        let limits = Limits { timeout: Duration::from_millis(50), ..Limits::default() };
+        let transformer = Transformer::new(1, 64 << 20, limits).unwrap();
+        let _tree = Tree::start(vec![transformer.child()]).await.unwrap();
+        let everything = transformer.memory.admit(64 << 20).unwrap();
+        let everything = transformer.memory.reserve(everything).await.unwrap();
+        let mut file = Cursor::new(Vec::new());
+        RgbaImage::new(4, 4).write_to(&mut file, ImageFormat::Png).unwrap();
+        let file = Bytes::from(file.into_inner());
+        let ask = |priority| {
+            let (spec, cancel) = (Arc::new(Spec::default()), Cancel::default());
+            transformer.transform(file.clone(), Overlays::new(), spec, priority, cancel)
+        };
+        let Err(Failure::Refused(error)) = ask(Priority::Interactive).await else {
+            panic!("there is no memory for it")
+        };
+        assert_eq!(error.code, Code::Overloaded);
+        let (job, ()) = tokio::join!(ask(Priority::Background), async {
+            // Longer than anybody else would wait.
+            assert!(ask(Priority::Interactive).await.is_err());
+            drop(everything);
+        });
+        assert_eq!(job.unwrap().width, 4);
+    }
 
     #[test]
     fn a_codec_that_panics_is_a_picture_that_can_not_be_read() {

@@ -53,7 +53,7 @@ use crate::domain::{
     format::Format,
     ids::ImageId,
     limits::Limits,
-    transform::{Operation, Source, Spec},
+    transform::{Operation, Spec},
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
@@ -102,13 +102,7 @@ pub fn transform(
     let mut trace = Trace::start();
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let source = Source {
-        format: probe.format,
-        has_alpha: probe.has_alpha,
-        is_animated: probe.frames > 1,
-        focus: None,
-    };
-    let format = spec.output(source);
+    let format = spec.output(probe.source());
     let frames = if encode::is_animated(format) { probe.frames } else { 1 };
     let size = (probe.width, probe.height);
     let check =

@@ -12,7 +12,7 @@ use crate::domain::{
     format::Format,
     ids::ImageId,
     limits::Limits,
-    transform::{Filter, Mark, Operation, Profile, Quality, Source, Spec, Watermark},
+    transform::{Filter, Mark, Operation, Profile, Quality, Spec, Watermark},
 };
 
 /// What a transformation needs.
@@ -45,13 +45,7 @@ pub fn predict(
     marks: &BTreeMap<ImageId, Probe>,
     limits: &Limits,
 ) -> Result<Cost> {
-    let source = Source {
-        format: probe.format,
-        has_alpha: probe.has_alpha,
-        is_animated: probe.frames > 1,
-        focus: None,
-    };
-    let format = spec.output(source);
+    let format = spec.output(probe.source());
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
     let drawn = plan::view(probe, &spec.operations);
     let first = Raster {
@@ -224,7 +218,7 @@ fn marking(
     match &watermark.mark {
         Mark::Text { text, .. } => {
             // Drawn with air around it, cut to what is drawn, and turned.
-            let size = steps::lettering(text, watermark.extent, frame, limits);
+            let size = steps::most_letters(text, watermark.extent, frame, limits);
             let (drawn, turned) = (Raster::of(size), Raster::of(turned(size)));
             Cost::new(TEXT + drawn.one() + drawn.one().max(turned.one()), 20_000_000)
         }

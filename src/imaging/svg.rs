@@ -158,7 +158,7 @@ pub(super) fn draw(file: &[u8], view: View, limits: &Limits) -> Result<Vec<u8>> 
     };
     if expansion::elements(&document) > ELEMENTS {
         return Err(refused(format!(
-            "the SVG has more than {ELEMENTS} elements with all that it refers to in its place"
+            "the SVG has more than {ELEMENTS} elements with all that it refers to in its place, or too long styles"
         )));
     }
     let tree = Tree::from_xmltree(&document, &options).map_err(broken)?;

@@ -26,9 +26,9 @@ use crate::{
         format::Format,
         ids::ImageId,
         limits::Limits,
-        transform::{FormatChoice, Profile, Source, Spec},
+        transform::{FormatChoice, Profile, Spec},
     },
-    imaging::{self, Control, Failure, Overlays, Probe},
+    imaging::{self, Control, Failure, Overlays},
 };
 
 /// A picture that was made and written.
@@ -97,7 +97,7 @@ impl Order {
     fn format(&self, input: &Input) -> Option<Format> {
         match self.spec.format {
             Some(FormatChoice::Fixed(format)) => Some(format),
-            _ => Some(self.spec.output(source(&input.probe(&self.limits)?))),
+            _ => Some(self.spec.output(input.probe(&self.limits)?.source())),
         }
     }
 
@@ -105,7 +105,7 @@ impl Order {
     pub(super) fn transform(&self, index: usize, input: &Input) -> Result<Made, Problem> {
         let bytes = input.read(self.limits.upload_size)?;
         let probe = imaging::probe(std::io::Cursor::new(&bytes), &self.limits)?;
-        let spec = self.spec.resolved(source(&probe), None);
+        let spec = self.spec.resolved(probe.source(), None);
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let control = Control { deadline, ..Control::default() };
         let output = imaging::transform(&bytes, &self.overlays, &spec, &self.limits, &control)
@@ -136,15 +136,6 @@ impl Order {
         let extension = self.output.extension()?;
         (self.output.format() != Some(format))
             .then(|| format!("is {}, not what .{} says", format.as_str(), extension.display()))
-    }
-}
-
-fn source(probe: &Probe) -> Source {
-    Source {
-        format: probe.format,
-        has_alpha: probe.has_alpha,
-        is_animated: probe.frames > 1,
-        focus: None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
     limits::Limits,
+    transform::Source,
 };
 
 /// What a file is.
@@ -39,6 +40,18 @@ pub struct Probe {
     pub orientation: u8,
     /// Bits of a channel.
     pub depth: u8,
+}
+
+impl Probe {
+    /// What a spec's defaults go by. Nobody has said what matters in the picture.
+    pub fn source(&self) -> Source {
+        Source {
+            format: self.format,
+            has_alpha: self.has_alpha,
+            is_animated: self.frames > 1,
+            focus: None,
+        }
+    }
 }
 
 /// What the headers say, before orientation.

@@ -21,8 +21,12 @@ use std::borrow::Cow;
 
 use image::imageops;
 
-pub(super) use self::resize::Way;
 use self::{crop::Area, watermark::Prepared};
+pub(super) use self::{
+    resize::Way,
+    rotate::size_after as turned_size,
+    watermark::{most_letters, sized as mark_size},
+};
 use super::{
     Overlays,
     color::Space,
@@ -34,7 +38,7 @@ use super::{
 use crate::domain::{
     error::Result,
     limits::Limits,
-    transform::{Extent, Filter, Operation, Profile, Resize, Round, Spec},
+    transform::{Filter, Operation, Profile, Resize, Round, Spec},
 };
 
 /// Width and height.
@@ -87,21 +91,6 @@ pub(super) fn resizing(resize: &Resize, from: Size, profile: Profile, sample: u6
 /// The size that `resize` makes of `from`.
 pub(super) fn resized(resize: &Resize, from: Size) -> Size {
     resize::layout(resize, from).canvas
-}
-
-/// The size of the upright canvas that holds what is turned by `degrees`.
-pub(super) fn turned_size(degrees: u16, size: Size) -> Size {
-    rotate::size_after(degrees, size)
-}
-
-/// How a picture becomes a mark for frames of size `frame`.
-pub(super) fn mark_size(extent: Extent, frame: Size) -> Resize {
-    watermark::sized(extent, frame)
-}
-
-/// The most pixels, across and down, that a text is drawn on as a mark for frames of size `frame`.
-pub(super) fn lettering(text: &str, extent: Extent, frame: Size, limits: &Limits) -> Size {
-    watermark::most_letters(text, extent, frame, limits)
 }
 
 /// How a drawing of `size` is drawn at once as the first of `operations` wants it, and what that operation is then.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The size of the upright canvas that holds a picture turned by `degrees`.
-pub(super) fn size_after(degrees: u16, (width, height): Size) -> Size {
+pub(in crate::imaging) fn size_after(degrees: u16, (width, height): Size) -> Size {
     match degrees {
         0 | 180 => (width, height),
         90 | 270 => (height, width),

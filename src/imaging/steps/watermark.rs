@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(super) use self::text::most as most_letters;
+pub(in crate::imaging) use self::text::most as most_letters;
 
 use std::io::Cursor;
 
@@ -110,7 +110,7 @@ fn picture(
 }
 
 /// How a picture becomes a mark for frames of size `frame`.
-pub(super) fn sized(extent: Extent, frame: Size) -> Resize {
+pub(in crate::imaging) fn sized(extent: Extent, frame: Size) -> Resize {
     let by_width = |width: f64| (Length::Pixels(whole(width)), None, true);
     let (width, height, enlarge) = match extent {
         Extent::Size(pixels) => by_width(pixels),

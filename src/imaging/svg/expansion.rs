@@ -1,33 +1,52 @@
 //! How much larger a drawing becomes when all that it refers to is put in its place, as usvg does before anything can be seen of
 //! it: ten patterns, each drawn ten times by the next, are ten thousand million shapes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use resvg::usvg::roxmltree::{Document, Node, NodeId};
+use simplecss::{AttributeOperator, DeclarationTokenizer, Element, PseudoClass, Rule, StyleSheet};
 
 /// Elements within elements, and references within what is referred to.
-const DEEPEST: usize = 500;
-/// What is not drawn by itself, but again wherever it is referred to. `use` can draw anything again.
+const DEEPEST: usize = 250;
+/// How often a rule of a style sheet is held against an element.
+const MOST_MATCHES: usize = 20_000_000;
+/// Bytes that are gone over while styles are read: simplecss counts lines and columns up to each name that it comes to.
+const MOST_READ: usize = 1_000_000_000;
+/// What is not drawn by itself, but wherever it is referred to. `use` can draw anything again.
 const REFERRED: &[&str] = &["pattern", "mask", "clipPath", "marker", "filter"];
 const SHAPES: &[&str] =
     &["path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan"];
 
-/// How many elements there are once everything was put in its place, at most; infinite where things lie too deep in each other.
+/// How many elements there are once everything was put in its place, at most; infinite where things lie too deep in each other, or
+/// styles are too long to be read and held against all elements.
 pub(super) fn elements(document: &Document<'_>) -> f64 {
-    let root = document.root_element();
+    let count = document.descendants().filter(Node::is_element).count();
+    let sheets = document.descendants().filter(|node| node.tag_name().name() == "style");
+    let sheets: Vec<&str> = sheets.filter_map(|style| style.text()).collect();
+    let styles = document.descendants().filter_map(|node| node.attribute("style"));
+    let reading = styles.chain(sheets.iter().copied()).fold(0_usize, |sum, text| {
+        // What stands before or behind a name.
+        let names = text.bytes().filter(|byte| b":.#{ ,>\n".contains(byte)).count();
+        sum.saturating_add(text.len().saturating_mul(names))
+    });
+    if reading > MOST_READ {
+        return f64::INFINITY;
+    }
+    let mut rules = StyleSheet::new();
+    sheets.into_iter().for_each(|text| rules.parse_more(text));
+    if rules.rules.len().saturating_mul(count) > MOST_MATCHES {
+        return f64::INFINITY;
+    }
+    let mut rules = rules.rules;
+    rules.retain(|rule| rule.declarations.iter().any(|said| referred(said.value).is_some()));
     let named = document.descendants().filter_map(|node| Some((node.attribute("id")?, node)));
-    let mut counter = Counter { named: named.collect(), known: HashMap::new(), styles: Vec::new() };
-    let styles = document.descendants().filter(|node| node.tag_name().name() == "style");
-    // A rule may hold for any element.
-    let styles = styles.filter_map(|style| style.text());
-    counter.styles = styles.flat_map(declarations).collect();
-    let paint = counter.referred_by_rules(0);
-    let form = counter.form(root, 0);
-    form.own + form.shapes * paint + form.vertices * paint
+    let (named, references) = (named.collect(), HashMap::new());
+    let (forms, weights) = (HashMap::new(), HashMap::new());
+    let mut counter = Counter { named, rules, references, forms, weights };
+    counter.form(document.root_element(), 0).own
 }
 
-/// How many elements a part of the drawing becomes: as many by itself, and so many more for each that is drawn for every shape
-/// or vertex in it.
+/// How many elements a part of the drawing becomes, and how many there are in it for each of which something else may be drawn.
 #[derive(Debug, Clone, Copy, Default)]
 struct Form {
     own: f64,
@@ -43,6 +62,15 @@ impl Form {
         self.shapes += other.shapes;
         self.vertices += other.vertices;
     }
+
+    /// How often what `property` refers to is drawn, if the property is handed down to all shapes within.
+    fn handed_down(&self, property: &str) -> Option<f64> {
+        match property {
+            "fill" | "stroke" => Some(self.shapes),
+            _ if property.starts_with("marker") => Some(self.vertices),
+            _ => None,
+        }
+    }
 }
 
 /// A property, and the id that its value refers to.
@@ -50,9 +78,12 @@ type Reference<'a> = (&'a str, &'a str);
 
 struct Counter<'a, 'input> {
     named: HashMap<&'a str, Node<'a, 'input>>,
-    /// None while it is being counted: what refers to itself is drawn once.
-    known: HashMap<NodeId, Option<Form>>,
-    styles: Vec<Reference<'a>>,
+    /// Those that refer to something.
+    rules: Vec<Rule<'a>>,
+    references: HashMap<NodeId, Rc<[Reference<'a>]>>,
+    /// What was found; nothing as long as it is looked for: what refers to itself is not drawn again.
+    forms: HashMap<NodeId, Form>,
+    weights: HashMap<NodeId, f64>,
 }
 
 impl<'a, 'input> Counter<'a, 'input> {
@@ -60,10 +91,10 @@ impl<'a, 'input> Counter<'a, 'input> {
         if depth > DEEPEST {
             return Form::ENDLESS;
         }
-        if let Some(known) = self.known.get(&node.id()) {
-            return known.unwrap_or_default();
+        if let Some(known) = self.forms.get(&node.id()) {
+            return *known;
         }
-        self.known.insert(node.id(), None);
+        self.forms.insert(node.id(), Form::default());
         let mut form = Form { own: 1.0, ..Form::default() };
         if SHAPES.contains(&node.tag_name().name()) {
             form.shapes = 1.0;
@@ -76,57 +107,60 @@ impl<'a, 'input> Counter<'a, 'input> {
         for child in node.children().filter(Node::is_element) {
             // Drawn where it is referred to, and counted there.
             if !REFERRED.contains(&child.tag_name().name()) {
-                let inner = self.form(child, depth + 1);
-                form.add(inner);
+                form.add(self.form(child, depth + 1));
             }
         }
         if let Some(target) = href(node).and_then(|id| self.named.get(id).copied()) {
-            let again = self.form(target, depth + 1);
-            form.add(again);
+            form.add(self.form(target, depth + 1));
         }
-        for (property, id) in references(node) {
-            let weight = self.weight(id, depth + 1);
-            form.own += match property {
-                "fill" | "stroke" => form.shapes * weight,
-                _ if property.starts_with("marker") => form.vertices * weight,
-                _ => weight,
-            };
+        for (property, id) in self.references(node).iter() {
+            let times = form.handed_down(property).unwrap_or(1.0);
+            if times > 0.0 {
+                form.own += times * self.weight(id, depth + 1);
+            }
         }
-        self.known.insert(node.id(), Some(form));
+        self.forms.insert(node.id(), form);
         form
     }
 
     /// How many elements what has this id becomes where it is referred to. It inherits from what it lies in.
     fn weight(&mut self, id: &str, depth: usize) -> f64 {
-        let Some(node) = self.named.get(id).copied() else { return 0.0 };
-        if !REFERRED.contains(&node.tag_name().name()) {
+        let node = self.named.get(id).copied();
+        let Some(node) = node.filter(|node| REFERRED.contains(&node.tag_name().name())) else {
             return 0.0;
+        };
+        if let Some(known) = self.weights.get(&node.id()) {
+            return *known;
         }
-        let was_known = self.known.contains_key(&node.id());
+        self.weights.insert(node.id(), 0.0);
         let form = self.form(node, depth);
-        if was_known && self.known.get(&node.id()).is_some_and(Option::is_none) {
-            return 0.0;
-        }
         let mut weight = form.own;
-        for above in node.ancestors().skip(1) {
-            for (property, id) in references(above) {
-                let inherited =
-                    if property.starts_with("marker") { form.vertices } else { form.shapes };
-                if inherited > 0.0 && depth < DEEPEST {
-                    weight += inherited * self.weight(id, depth + 1);
+        for above in node.ancestors().skip(1).filter(Node::is_element) {
+            for (property, id) in self.references(above).iter() {
+                let times = form.handed_down(property).unwrap_or(0.0);
+                if times > 0.0 {
+                    weight += times * self.weight(id, depth + 1);
                 }
             }
         }
-        weight + form.shapes * self.referred_by_rules(depth + 1)
+        self.weights.insert(node.id(), weight);
+        weight
     }
 
-    /// What the rules of style sheets may put in the place of a shape.
-    fn referred_by_rules(&mut self, depth: usize) -> f64 {
-        if depth > DEEPEST {
-            return if self.styles.is_empty() { 0.0 } else { f64::INFINITY };
-        }
-        let styles = self.styles.clone();
-        styles.iter().map(|(_, id)| self.weight(id, depth + 1)).sum()
+    /// What an element refers to: by its attributes, and by the rules that hold for it.
+    fn references(&mut self, node: Node<'a, 'input>) -> Rc<[Reference<'a>]> {
+        let rules = &self.rules;
+        let found = self.references.entry(node.id()).or_insert_with(|| {
+            let attributes = node.attributes().filter(|attribute| attribute.name() != "style");
+            let attributes = attributes.map(|attribute| (attribute.name(), attribute.value()));
+            let style = DeclarationTokenizer::from(node.attribute("style").unwrap_or_default());
+            let rules = rules.iter().filter(|rule| rule.selector.matches(&Styled(node)));
+            let declared = style.chain(rules.flat_map(|rule| rule.declarations.iter().copied()));
+            let declared = declared.map(|declaration| (declaration.name, declaration.value));
+            let said = attributes.chain(declared);
+            said.filter_map(|(name, value)| Some((name, referred(value)?))).collect()
+        });
+        found.clone()
     }
 }
 
@@ -136,30 +170,34 @@ fn href<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     value.trim().strip_prefix('#')
 }
 
-/// What an element's attributes refer to.
-fn references<'a>(node: Node<'a, '_>) -> Vec<Reference<'a>> {
-    let mut found = Vec::new();
-    for attribute in node.attributes() {
-        if attribute.name() == "style" {
-            found.extend(declarations(attribute.value()));
-        } else if let Some(id) = referred(attribute.value()) {
-            found.push((attribute.name(), id));
-        }
-    }
-    found
-}
-
-/// What CSS's declarations refer to, in a list of them or in rules.
-fn declarations(text: &str) -> impl Iterator<Item = Reference<'_>> {
-    text.split(['{', '}', ';']).filter_map(|declaration| {
-        let (property, value) = declaration.split_once(':')?;
-        Some((property.trim(), referred(value)?))
-    })
-}
-
 /// The id in `url(#id)`.
 fn referred(value: &str) -> Option<&str> {
     let (_, rest) = value.split_once("url(")?;
     let (inner, _) = rest.split_once(')')?;
     inner.trim().trim_matches(['"', '\'']).trim().strip_prefix('#')
+}
+
+/// An element as rules are held against it: as usvg does.
+struct Styled<'a, 'input>(Node<'a, 'input>);
+
+impl Element for Styled<'_, '_> {
+    fn parent_element(&self) -> Option<Self> {
+        self.0.parent_element().map(Self)
+    }
+
+    fn prev_sibling_element(&self) -> Option<Self> {
+        self.0.prev_sibling_element().map(Self)
+    }
+
+    fn has_local_name(&self, name: &str) -> bool {
+        self.0.tag_name().name() == name
+    }
+
+    fn attribute_matches(&self, name: &str, operator: AttributeOperator<'_>) -> bool {
+        self.0.attribute(name).is_some_and(|value| operator.matches(value))
+    }
+
+    fn pseudo_class_matches(&self, class: PseudoClass<'_>) -> bool {
+        matches!(class, PseudoClass::FirstChild) && self.prev_sibling_element().is_none()
+    }
 }

@@ -273,6 +273,21 @@ fn drawings_that_take_too_long_are_not_begun() {
         );
     }
     patterns += "<rect width='900' height='900' fill='url(#p11)'/>";
+    // The same by rules of a style sheet; and nothing but depth, or rules.
+    let mut styled = "<style>.p0{fill:#000}".to_owned();
+    for level in 1..12 {
+        styled += &format!(".p{level}{{fill:url(#p{})}}", level - 1);
+    }
+    styled += "</style>";
+    for level in 0..12 {
+        let inner = format!("<rect width='900' height='900' class='p{level}'/>").repeat(10);
+        styled += &format!(
+            "<pattern id='p{level}' width='900' height='900' patternUnits='userSpaceOnUse'>{inner}</pattern>"
+        );
+    }
+    styled += "<rect width='900' height='900' fill='url(#p11)'/>";
+    let depth = format!("{}<rect width='9' height='9'/>{}", "<g>".repeat(600), "</g>".repeat(600));
+    let rules = format!("<style>{}</style>{}", ".a{x:y}".repeat(50_000), "<g/>".repeat(50_000));
     let zigzag: String = (1..200_000)
         .map(|x| format!("L{} {}", x % 4000, if x % 2 == 0 { 0 } else { 4000 }))
         .collect();
@@ -291,6 +306,9 @@ fn drawings_that_take_too_long_are_not_begun() {
             ),
         ),
         ("patterns", around(900, &patterns)),
+        ("patterns by rules", around(900, &styled)),
+        ("depth", around(900, &depth)),
+        ("rules", around(900, &rules)),
         ("edges", around(4000, &format!("<path d='M0 0{zigzag}'/>"))),
         ("flat", around(7000, &"<rect width='7000' height='7000' opacity='0.1'/>".repeat(20_000))),
     ] {
@@ -304,6 +322,22 @@ fn drawings_that_take_too_long_are_not_begun() {
     let small = "<circle cx='50' cy='50' r='4' stroke='red' opacity='.5'/>".repeat(2000);
     let page = filtered(600, shadow, 3).replace("</svg>", &format!("{small}</svg>"));
     assert_eq!(pixels(page.as_bytes(), json!({})).dimensions(), (600, 600));
+    // And what programs export: a clip path of its own for every shape, by rules, in groups that are clipped again.
+    let mut exported = "<style>".to_owned();
+    for n in 0..60 {
+        exported += &format!(".c{n}{{clip-path:url(#c{n});fill:url(#f{n})}}");
+    }
+    exported += "</style>";
+    for n in 0..60 {
+        exported += &format!(
+            "<clipPath id='c{n}'><rect class='d' width='500' height='{n}9'/></clipPath>\
+             <linearGradient id='f{n}'><stop stop-color='red'/></linearGradient>"
+        );
+        let group = format!("<g clip-path='url(#c{n})'>").repeat(5);
+        exported +=
+            &format!("{group}<rect class='c{n}' width='90' height='9'/>{}", "</g>".repeat(5));
+    }
+    assert_eq!(pixels(around(600, &exported).as_bytes(), json!({})).dimensions(), (600, 600));
 }
 
 #[test]

@@ -32,13 +32,7 @@ fn photograph() -> Vec<u8> {
 }
 
 fn source_of(file: &[u8]) -> Source {
-    let probe = super::super::probe(std::io::Cursor::new(file), &Limits::default()).unwrap();
-    Source {
-        format: probe.format,
-        has_alpha: probe.has_alpha,
-        is_animated: probe.frames > 1,
-        focus: None,
-    }
+    super::super::probe(std::io::Cursor::new(file), &Limits::default()).unwrap().source()
 }
 
 /// What comes of it: the file, or why there is none.

@@ -80,7 +80,7 @@ pub(super) fn draw(
 
 /// The most pixels, across and down, that [`draw`] draws on; what would pass the limits is refused by it.
 #[allow(clippy::cast_precision_loss)] // At most some thousand characters.
-pub(in super::super) fn most(text: &str, extent: Extent, frame: Size, limits: &Limits) -> Size {
+pub(in crate::imaging) fn most(text: &str, extent: Extent, frame: Size, limits: &Limits) -> Size {
     let (across, down) = (side(frame.0), side(frame.1));
     let lines = text.lines().count().max(1) as f32;
     let longest =
