@@ -185,6 +185,17 @@ async fn a_job_whose_storage_is_away_is_tried_again() {
 #[tokio::test]
 async fn a_running_job_stops_when_it_is_cancelled() {
     let sandbox = Sandbox::with(&[("TRANSFORM_THREADS", "1")]).await;
+    a_cancelled_run_stops(&sandbox).await;
+}
+
+#[tokio::test]
+async fn a_running_job_stops_in_whichever_process_it_runs() {
+    let api = Sandbox::on_postgres_with(API).await;
+    let _worker = api.beside(&[("ROLE", "worker"), ("TRANSFORM_THREADS", "1")]).await;
+    a_cancelled_run_stops(&api).await;
+}
+
+async fn a_cancelled_run_stops(sandbox: &Sandbox) {
     let ada = sandbox.register("ada").await;
     let image = ada.upload(ROCKET).await;
     let slow = json!({ "resize": { "width": 5000, "height": 5000, "fit": "fill" },
@@ -196,7 +207,8 @@ async fn a_running_job_stops_when_it_is_cancelled() {
     let job = ada.finished(&text(&accepted, "job_id")).await;
     assert_eq!(job["status"], "cancelled");
     // The thread is free again.
-    ada.transform(&image, &width(35)).await;
+    let next = ada.enqueue(&image, &width(35)).await;
+    assert_eq!(ada.finished(&text(&next, "job_id")).await["status"], "succeeded");
 }
 
 #[tokio::test]
