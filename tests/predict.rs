@@ -127,6 +127,7 @@ fn sources() -> Vec<(&'static str, Make)> {
         ("jpeg", kind(|pixels| jpeg(pixels, ColorType::Rgb, false))),
         ("progressive", kind(|pixels| jpeg(pixels, ColorType::Rgb, true))),
         ("inks", kind(|pixels| jpeg(pixels, ColorType::Cmyk, true))),
+        ("inks in one scan", kind(|pixels| jpeg(pixels, ColorType::Cmyk, false))),
         ("png", kind(|pixels| written(noise(pixels), ImageFormat::Png))),
         (
             "deep png",

@@ -101,7 +101,7 @@ impl Cost {
 fn decoding(probe: &Probe, first: Raster) -> Cost {
     // Samples of sixteen bits are unpacked as such, whatever is made of them.
     let depth = if probe.depth > 8 { 2 } else { 1 };
-    let beside = first.pixels() * unpacking(probe.format) * depth;
+    let beside = first.pixels() * unpacking(probe) * depth;
     // What a drawing lays into each other is known only when it is read.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Some millions.
     let layers = if probe.format == Format::Svg { svg::LAYERS_MEMORY as u64 } else { 0 };
@@ -150,10 +150,12 @@ impl Raster {
 
 /// Bytes a pixel that a decoder of samples of eight bits needs beside the pixels it gives: planes, coefficients, what is not yet
 /// RGBA.
-const fn unpacking(format: Format) -> u64 {
-    match format {
-        // Progressive files keep all coefficients, of two bytes, and inks are four.
-        Format::Jpeg => 12,
+const fn unpacking(probe: &Probe) -> u64 {
+    match probe.format {
+        // All coefficients are kept, of two bytes, and inks are four.
+        Format::Jpeg if probe.in_passes => 12,
+        // Planes, while they are laid together.
+        Format::Jpeg => 4,
         // As they are stored, then in the machine's order, then as RGBA.
         Format::Png => 12,
         Format::Webp | Format::Gif => 6,

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use fast_image_resize::PixelType;
+use fast_image_resize::{
+    PixelTrait,
+    pixels::{U8x4, U16x4},
+};
 use image::{Pixel, Primitive, Rgba};
 use moxcms::{ColorProfile, Layout, TransformExecutor, TransformOptions};
 
@@ -10,13 +13,13 @@ use moxcms::{ColorProfile, Layout, TransformExecutor, TransformOptions};
 pub(super) trait Sample:
     Primitive + Default + bytemuck::Pod + Send + Sync + 'static
 {
+    /// Four of them to the resizer.
+    type Resized: PixelTrait;
     /// Four of them.
     type Pixel: Pixel<Subpixel = Self> + From<[Self; 4]> + Send + Sync + 'static;
 
     /// Full scale.
     const FULL: f32;
-    /// The resizer's name for four of them.
-    const PIXEL: PixelType;
 
     /// 0 to [`Sample::FULL`], as a float.
     fn float(self) -> f32;
@@ -40,10 +43,10 @@ pub(super) trait Sample:
 }
 
 impl Sample for u8 {
+    type Resized = U8x4;
     type Pixel = Rgba<u8>;
 
     const FULL: f32 = 255.0;
-    const PIXEL: PixelType = PixelType::U8x4;
 
     fn float(self) -> f32 {
         self.into()
@@ -81,10 +84,10 @@ impl Sample for u8 {
 }
 
 impl Sample for u16 {
+    type Resized = U16x4;
     type Pixel = Rgba<u16>;
 
     const FULL: f32 = 65535.0;
-    const PIXEL: PixelType = PixelType::U16x4;
 
     fn float(self) -> f32 {
         self.into()

@@ -1,14 +1,13 @@
 //! What the samples of a TIFF mean. The tiff crate unpacks them; of what they mean it knows less than files say, so that is read
 //! here, for the probe and for the decoder.
 
-use std::io::{Read, Seek};
-
 use ::tiff::{
     TiffError,
     decoder::{Decoder, ifd::Value},
     tags::{CompressionMethod, PhotometricInterpretation as Photometric, Tag},
 };
 
+use super::watched::ReadSeek;
 use crate::domain::error::{Code, Error, Result};
 
 /// What colours are made of.
@@ -77,7 +76,7 @@ const YCBCR_COEFFICIENTS: Tag = Tag::Unknown(529);
 const INK_SET: Tag = Tag::Unknown(332);
 
 /// What a file that was just opened holds first; refuses what is not read, and says what that is.
-pub(super) fn layout<R: Read + Seek>(file: &mut Decoder<R>) -> Result<Layout> {
+pub(super) fn layout(file: &mut Decoder<&mut dyn ReadSeek>) -> Result<Layout> {
     let (width, height) = file.dimensions().map_err(broken)?;
     compression(file)?;
     let photometric = number(file, Tag::PhotometricInterpretation)?;
@@ -133,7 +132,7 @@ pub(super) fn layout<R: Read + Seek>(file: &mut Decoder<R>) -> Result<Layout> {
 }
 
 /// Refuses what the tiff crate does not unpack.
-fn compression<R: Read + Seek>(file: &mut Decoder<R>) -> Result<()> {
+fn compression(file: &mut Decoder<&mut dyn ReadSeek>) -> Result<()> {
     let method = number(file, Tag::Compression)?.unwrap_or(1);
     match CompressionMethod::from_u16_exhaustive(method) {
         CompressionMethod::None
@@ -151,7 +150,7 @@ fn compression<R: Read + Seek>(file: &mut Decoder<R>) -> Result<()> {
 }
 
 /// Refuses luma and chroma that are not those of JPEG; where they are compressed so, the chroma is brought to the size of the luma.
-fn chroma<R: Read + Seek>(file: &mut Decoder<R>) -> Result<()> {
+fn chroma(file: &mut Decoder<&mut dyn ReadSeek>) -> Result<()> {
     let is_jpeg = number(file, Tag::Compression)? == Some(CompressionMethod::ModernJPEG.to_u16());
     // Not said is two by two.
     if !is_jpeg && numbers(file, CHROMA_SUBSAMPLING)? != [1, 1] {
@@ -182,11 +181,11 @@ fn near(fraction: &Value, usual: f64) -> bool {
     }
 }
 
-fn number<R: Read + Seek>(file: &mut Decoder<R>, tag: Tag) -> Result<Option<u16>> {
+fn number(file: &mut Decoder<&mut dyn ReadSeek>, tag: Tag) -> Result<Option<u16>> {
     Ok(numbers(file, tag)?.first().copied())
 }
 
-fn numbers<R: Read + Seek>(file: &mut Decoder<R>, tag: Tag) -> Result<Vec<u16>> {
+fn numbers(file: &mut Decoder<&mut dyn ReadSeek>, tag: Tag) -> Result<Vec<u16>> {
     Ok(file.find_tag_unsigned_vec(tag).map_err(broken)?.unwrap_or_default())
 }
 

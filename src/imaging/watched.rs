@@ -8,6 +8,10 @@ use super::control::Control;
 /// Bytes between two looks at the control. What is packed best becomes a thousand times as many: some hundredths of a second.
 pub(super) const PIECE: usize = 16 << 10;
 
+/// Any file: those decoders that are generic in what they read are compiled for this alone, once, not for every kind of file.
+pub(super) trait ReadSeek: Read + Seek {}
+impl<F: Read + Seek> ReadSeek for F {}
+
 /// A file, or the place of one, under a control.
 pub(super) struct Watched<'c, F> {
     file: F,

@@ -1,6 +1,6 @@
 //! The formats that are read by the `image` crate.
 
-use std::io::Cursor;
+use std::io::{BufReader, Cursor};
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgba};
 
@@ -17,7 +17,7 @@ use crate::{
         icon,
         picture::{Picture, Pixels, Raster},
         sample::Sample,
-        watched::Watched,
+        watched::{ReadSeek, Watched},
     },
 };
 
@@ -33,8 +33,9 @@ pub(super) fn decode(
     allowed.max_alloc = Some(memory(limits));
     let one = if format == Format::Ico { icon::largest_alone(input) } else { None };
     let input = one.as_deref().unwrap_or(input);
-    let mut reader =
-        ImageReader::with_format(Watched::new(Cursor::new(input), control), foreign(format)?);
+    let mut file = Watched::new(Cursor::new(input), control);
+    let file: &mut dyn ReadSeek = &mut file;
+    let mut reader = ImageReader::with_format(BufReader::new(file), foreign(format)?);
     reader.limits(allowed);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let has_alpha = decoder.color_type().has_alpha();

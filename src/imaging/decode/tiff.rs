@@ -17,7 +17,7 @@ use crate::{
         picture::{Picture, Pixels, Raster},
         sample::Sample,
         tiff::{self, Alpha, Colors, Layout},
-        watched::Watched,
+        watched::{ReadSeek, Watched},
     },
 };
 
@@ -38,7 +38,9 @@ pub(super) fn decode(
     let mut bounds = Bounds::default();
     (bounds.decoding_buffer_size, bounds.intermediate_buffer_size) = (most, most);
     bounds.ifd_value_size = LONGEST;
-    let mut file = Decoder::new(Cursor::new(input)).map_err(damaged)?.with_limits(bounds.clone());
+    let mut whole = Cursor::new(input);
+    let file: &mut dyn ReadSeek = &mut whole;
+    let mut file = Decoder::new(file).map_err(damaged)?.with_limits(bounds.clone());
     let layout = tiff::layout(&mut file)?;
     let icc = file.get_tag_u8_vec(Tag::IccProfile).ok();
     let palette = match layout.colors {
@@ -47,8 +49,9 @@ pub(super) fn decode(
     };
 
     let masked = Masked::new(input).ok_or_else(|| corrupt("the TIFF has a broken directory"))?;
-    let mut file =
-        Decoder::new(Watched::new(masked, control)).map_err(damaged)?.with_limits(bounds);
+    let mut masked = Watched::new(masked, control);
+    let file: &mut dyn ReadSeek = &mut masked;
+    let mut file = Decoder::new(file).map_err(damaged)?.with_limits(bounds);
     let mut unpacked = DecodingResult::U8(Vec::new());
     let stored = file.read_image_to_buffer(&mut unpacked).map_err(damaged)?;
     let bytes = unpacked.as_buffer(0).byte_len();

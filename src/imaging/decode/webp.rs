@@ -26,7 +26,8 @@ pub(super) fn decode(
     control: &Control,
 ) -> Result<Picture, Failure> {
     let damaged = |cause: image_webp::DecodingError| broken(Format::Webp, cause);
-    let mut decoder = WebPDecoder::new(Cursor::new(input)).map_err(damaged)?;
+    let file = Watched::new(Cursor::new(input), control);
+    let mut decoder = WebPDecoder::new(file).map_err(damaged)?;
     let icc = decoder.icc_profile().map_err(damaged)?;
     if !decoder.is_animated() {
         return still(input, icc.as_deref(), wanted, limits, control);

@@ -1,7 +1,5 @@
 //! AVIF: the boxes at the top, of which libavif reads the one that says what there is.
 
-use std::io::{BufRead, Seek};
-
 use super::{Header, Reader, corrupt};
 use crate::{
     domain::{
@@ -23,7 +21,7 @@ pub(super) fn is_avif(start: &[u8]) -> bool {
     brands.as_chunks::<4>().0.iter().any(|brand| matches!(brand, b"avif" | b"avis"))
 }
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     let end = described(reader)?;
     let start = reader.peek(end)?;
     // The limits are checked by the caller, who names them; here nothing is decoded.
@@ -54,7 +52,7 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) ->
 
 /// Walks over all boxes, so that a file that ends too early is known; the end of the last one that describes pictures. Pixels
 /// seldom stand before it; where they do, they are held in memory too, as much as an upload may have.
-fn described(reader: &mut Reader<impl BufRead + Seek>) -> Result<u64> {
+fn described(reader: &mut Reader<'_>) -> Result<u64> {
     let mut at = 0;
     let mut end = None;
     reader.rewound()?;

@@ -1,7 +1,5 @@
 //! GIF: a walk over the blocks, which counts the frames without decoding one.
 
-use std::io::{BufRead, Seek};
-
 use super::{Header, Reader, check_frames, corrupt};
 use crate::domain::{error::Result, limits::Limits};
 
@@ -10,7 +8,7 @@ const GRAPHIC_CONTROL: u8 = 0xf9;
 const IMAGE: u8 = 0x2c;
 const TRAILER: u8 = 0x3b;
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     reader.skip(6)?;
     let (width, height) = (reader.u16_le()?, reader.u16_le()?);
     let [flags, _background, _aspect] = reader.array()?;
@@ -57,12 +55,12 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) ->
 }
 
 /// Passes over the colour table that `flags` announce.
-fn skip_colors(reader: &mut Reader<impl BufRead + Seek>, flags: u8) -> Result<()> {
+fn skip_colors(reader: &mut Reader<'_>, flags: u8) -> Result<()> {
     if flags & 0x80 == 0 { Ok(()) } else { reader.skip(3 << ((flags & 7) + 1)) }
 }
 
 /// Passes over blocks up to the empty one that ends them.
-fn skip_blocks(reader: &mut Reader<impl BufRead + Seek>) -> Result<()> {
+fn skip_blocks(reader: &mut Reader<'_>) -> Result<()> {
     loop {
         match reader.u8()? {
             0 => return Ok(()),

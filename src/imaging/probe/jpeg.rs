@@ -1,6 +1,6 @@
 //! JPEG: the segments before the first scan.
 
-use std::io::{BufRead, Cursor, Seek};
+use std::io::Cursor;
 
 use super::{Header, Reader, corrupt, exif};
 use crate::domain::error::{Code, Error, Result};
@@ -8,19 +8,27 @@ use crate::domain::error::{Code, Error, Result};
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
+const PROGRESSIVE: u8 = 0xc2;
 const APP1: u8 = 0xe1;
 const APP14: u8 = 0xee;
 
 /// Kept of one segment at most; they are no longer than this.
 type Segment = Vec<u8>;
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
+/// The header, and whether all scans must be read before there is a row of pixels.
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Header, bool)> {
     let mut size = None;
+    let mut channels = None;
+    let mut in_passes = true;
     let mut orientation = 1;
     walk(reader, |marker, segment| {
         match marker {
             // Baseline, extended and progressive, all by Huffman.
-            0xc0..=0xc2 => size = Some(frame(&segment)?),
+            0xc0..=0xc2 => {
+                size = Some(frame(&segment)?);
+                channels = segment.get(5).filter(|_| marker != PROGRESSIVE).copied();
+            }
+            START_OF_SCAN => in_passes = channels.is_none() || segment.first() != channels.as_ref(),
             0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
                 return Err(unsupported("lossless, hierarchical and arithmetic JPEG are not read"));
             }
@@ -32,14 +40,16 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
         Ok(())
     })?;
     let (width, height) = size.ok_or_else(|| corrupt("the JPEG has no frame header"))?;
-    Ok(Header { width, height, frames: 1, has_alpha: false, orientation, depth: 8 })
+    let header = Header { width, height, frames: 1, has_alpha: false, orientation, depth: 8 };
+    Ok((header, in_passes))
 }
 
 /// What Adobe's marker says of the colours, where there is one: 0 as they are, 1 YCbCr, 2 YCCK. Software that writes the
 /// marker writes inks inverted.
 pub(in crate::imaging) fn adobe_transform(input: &[u8]) -> Option<u8> {
     let mut found = None;
-    let mut reader = Reader::new(Cursor::new(input)).ok()?;
+    let mut file = Cursor::new(input);
+    let mut reader = Reader::new(&mut file).ok()?;
     let walked = walk(&mut reader, |marker, segment| {
         if marker == APP14 && segment.starts_with(b"Adobe") {
             found = segment.get(11).copied();
@@ -49,11 +59,8 @@ pub(in crate::imaging) fn adobe_transform(input: &[u8]) -> Option<u8> {
     walked.ok().and(found)
 }
 
-/// Shows every segment before the first scan.
-fn walk(
-    reader: &mut Reader<impl BufRead + Seek>,
-    mut visit: impl FnMut(u8, Segment) -> Result<()>,
-) -> Result<()> {
+/// Shows every segment up to the header of the first scan.
+fn walk(reader: &mut Reader<'_>, mut visit: impl FnMut(u8, Segment) -> Result<()>) -> Result<()> {
     reader.skip(2)?;
     loop {
         // Any number of 0xff may stand before a marker.
@@ -72,10 +79,10 @@ fn walk(
         let length = reader.u16_be()?.checked_sub(2);
         let length = length.ok_or_else(|| corrupt("the JPEG has a broken segment"))?;
         let segment = reader.bytes(length.into())?;
+        visit(marker, segment)?;
         if marker == START_OF_SCAN {
             return Ok(());
         }
-        visit(marker, segment)?;
     }
 }
 

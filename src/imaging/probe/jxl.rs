@@ -1,6 +1,6 @@
 //! JPEG XL: the header of the codestream.
 
-use std::io::{BufRead, Read, Seek};
+use std::io::Read;
 
 use jxl_oxide::{InitializeResult, JxlImage, JxlThreadPool};
 
@@ -16,7 +16,7 @@ pub(super) fn is_jxl(start: &[u8]) -> bool {
     start.starts_with(&[0xff, 0x0a]) || start.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n")
 }
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Header> {
     let image = opened(reader.rewound()?.take(LONGEST))?;
     let depth = image.image_header().metadata.bit_depth.bits_per_sample();
     // Sides are as displayed: the decoder puts pictures upright itself.

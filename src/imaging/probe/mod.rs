@@ -40,6 +40,8 @@ pub struct Probe {
     pub orientation: u8,
     /// Bits of a channel.
     pub depth: u8,
+    /// A JPEG of several scans, all of which must be read before there is a row of pixels.
+    pub in_passes: bool,
 }
 
 impl Probe {
@@ -64,13 +66,18 @@ struct Header {
     depth: u8,
 }
 
-/// Reads what `reader` holds as far as needed to say what it is, and refuses what is no picture, ends too early or passes
+/// Reads what `file` holds as far as needed to say what it is, and refuses what is no picture, ends too early or passes
 /// a limit.
-pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
-    let mut reader = Reader::new(reader)?;
+pub fn probe(mut file: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
+    let mut reader = Reader::new(&mut file)?;
     let format = recognise(&mut reader)?;
+    let mut in_passes = false;
     let header = match format {
-        Format::Jpeg => jpeg::read(&mut reader)?,
+        Format::Jpeg => {
+            let (header, all_scans) = jpeg::read(&mut reader)?;
+            in_passes = all_scans;
+            header
+        }
         Format::Png => png::read(&mut reader, limits)?,
         Format::Gif => gif::read(&mut reader, limits)?,
         Format::Webp => webp::read(&mut reader, limits)?,
@@ -90,11 +97,11 @@ pub fn probe(reader: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
     plan::within(limits, (width, height), header.frames)
         .map_err(|problem| Error::new(Code::ImageTooLarge, format!("the picture has {problem}")))?;
     let Header { frames, has_alpha, depth, .. } = header;
-    Ok(Probe { format, width, height, frames, has_alpha, orientation, depth })
+    Ok(Probe { format, width, height, frames, has_alpha, orientation, depth, in_passes })
 }
 
 /// A drawing has to be read as a whole to know its size, but is not drawn.
-fn drawing(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<Header> {
+fn drawing(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     let file = reader.peek(limits.upload_size)?;
     let (width, height) = svg::size(&file)?;
     Ok(Header { width, height, frames: 1, has_alpha: true, orientation: 1, depth: 8 })
@@ -107,7 +114,7 @@ const TEXT: usize = 4096;
 const MORE: usize = 32;
 
 /// The format, by the first bytes.
-fn recognise(reader: &mut Reader<impl BufRead + Seek>) -> Result<Format> {
+fn recognise(reader: &mut Reader<'_>) -> Result<Format> {
     let mut start = reader.peek(START)?;
     if svg::is_text(&start) {
         let mut length = TEXT;

@@ -1,6 +1,6 @@
 //! The formats whose decoders read their headers, and nothing more, when they are opened.
 
-use std::io::{BufRead, Cursor, Read, Seek};
+use std::io::{BufReader, Cursor, Read};
 
 use image::{ImageDecoder, ImageError, ImageReader};
 
@@ -10,7 +10,7 @@ use crate::{
         error::{Code, Error, Result},
         format::Format,
     },
-    imaging::{decode::foreign, icon},
+    imaging::{decode::foreign, icon, watched::ReadSeek},
 };
 
 /// As much as the header of an HDR may take: it consists of lines, which are read whole.
@@ -21,16 +21,16 @@ const ICON: u64 = 1 << 20;
 /// What the decoder of EXR says of files that are whole, and have luma alone, or depth.
 const NOT_RGB: &str = "does not contain non-deep rgb channels";
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, format: Format) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>, format: Format) -> Result<Header> {
     match format {
-        Format::Ico => header(Cursor::new(largest_icon(reader)?), format),
-        Format::Hdr => header(reader.rewound()?.take(LINES), format),
+        Format::Ico => header(&mut Cursor::new(largest_icon(reader)?), format),
+        Format::Hdr => header(&mut reader.rewound()?.take(LINES), format),
         _ => header(reader.rewound()?, format),
     }
 }
 
 /// The beginning of a file of the largest picture alone.
-fn largest_icon(reader: &mut Reader<impl BufRead + Seek>) -> Result<Vec<u8>> {
+fn largest_icon(reader: &mut Reader<'_>) -> Result<Vec<u8>> {
     let start = reader.peek(START)?;
     let list = reader.peek(icon::list(&start) as u64)?;
     let entry = icon::largest(&list).ok_or_else(|| corrupt("the ICO has no picture"))?;
@@ -41,8 +41,8 @@ fn largest_icon(reader: &mut Reader<impl BufRead + Seek>) -> Result<Vec<u8>> {
     icon::alone(&list, entry, &content).ok_or_else(|| corrupt("the ICO has no picture"))
 }
 
-fn header(file: impl BufRead + Seek, format: Format) -> Result<Header> {
-    let mut decoder = ImageReader::with_format(file, foreign(format)?)
+fn header(file: &mut dyn ReadSeek, format: Format) -> Result<Header> {
+    let mut decoder = ImageReader::with_format(BufReader::new(file), foreign(format)?)
         .into_decoder()
         .map_err(|error| refused(format, error))?;
     let (width, height) = decoder.dimensions();

@@ -1,7 +1,5 @@
 //! PNG and APNG: a walk over the chunks.
 
-use std::io::{BufRead, Seek};
-
 use super::{Header, Reader, check_frames, corrupt, exif};
 use crate::{
     domain::{
@@ -14,7 +12,7 @@ use crate::{
 /// No EXIF block that matters is longer.
 const MAX_EXIF: u32 = 1 << 20;
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     reader.skip(8)?;
     if (reader.u32_be()?, reader.array()?) != (13, *b"IHDR") {
         return Err(corrupt("the PNG does not begin with its header"));

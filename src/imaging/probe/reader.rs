@@ -1,29 +1,32 @@
 //! Numbers out of a file, with every way of ending too early named.
 
-use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, SeekFrom};
 
 use super::corrupt;
-use crate::domain::error::{Error, Result};
+use crate::{
+    domain::error::{Error, Result},
+    imaging::watched::ReadSeek,
+};
 
 /// A file that is read forwards.
-pub(super) struct Reader<R> {
-    inner: R,
+pub(super) struct Reader<'f> {
+    inner: &'f mut dyn ReadSeek,
     position: u64,
     length: u64,
 }
 
-impl<R: BufRead + Seek> Reader<R> {
-    pub(super) fn new(mut inner: R) -> Result<Self> {
+impl<'f> Reader<'f> {
+    pub(super) fn new(inner: &'f mut dyn ReadSeek) -> Result<Self> {
         let length = inner.seek(SeekFrom::End(0)).map_err(Error::internal)?;
         inner.seek(SeekFrom::Start(0)).map_err(Error::internal)?;
         Ok(Self { inner, position: 0, length })
     }
 
     /// The file itself, from its beginning.
-    pub(super) fn rewound(&mut self) -> Result<&mut R> {
+    pub(super) fn rewound(&mut self) -> Result<&mut dyn ReadSeek> {
         self.inner.seek(SeekFrom::Start(0)).map_err(Error::internal)?;
         self.position = 0;
-        Ok(&mut self.inner)
+        Ok(self.inner)
     }
 
     /// Up to `count` bytes from the beginning, which stay unread.

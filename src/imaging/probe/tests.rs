@@ -32,10 +32,36 @@ fn the_photographs() {
         (samples::COFFEE, Format::Png, 600, 400),
         (samples::ASTRONAUT, Format::Png, 512, 512),
     ] {
-        let expected =
-            Probe { format, width, height, frames: 1, has_alpha: false, orientation: 1, depth: 8 };
+        let expected = Probe {
+            format,
+            width,
+            height,
+            frames: 1,
+            has_alpha: false,
+            orientation: 1,
+            depth: 8,
+            in_passes: false,
+        };
         assert_eq!(of(bytes), expected);
     }
+}
+
+#[test]
+fn a_jpeg_of_several_scans_is_known() {
+    let (width, height) = (32, 24);
+    let pixels = samples::gradient(width, height).into_raw();
+    let (width, height) = (width.try_into().unwrap(), height.try_into().unwrap());
+    let written = |set: fn(&mut jpeg_encoder::Encoder<&mut Vec<u8>>)| {
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+        set(&mut encoder);
+        encoder.encode(&pixels, width, height, jpeg_encoder::ColorType::Rgba).unwrap();
+        bytes
+    };
+    assert!(!of(&written(|_| {})).in_passes, "all channels in one");
+    assert!(of(&written(|encoder| encoder.set_progressive(true))).in_passes, "progressive");
+    let alone = written(|encoder| encoder.set_optimized_huffman_tables(true));
+    assert!(of(&alone).in_passes, "a scan a channel");
 }
 
 #[test]

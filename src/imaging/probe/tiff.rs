@@ -1,7 +1,5 @@
 //! TIFF, and BigTIFF: the first directory.
 
-use std::io::{BufRead, Seek};
-
 use ::tiff::decoder::Decoder;
 
 use super::{Header, Reader};
@@ -10,7 +8,7 @@ use crate::{
     imaging::tiff::{Colors, broken, layout},
 };
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Result<Header> {
     let mut file = Decoder::new(reader.rewound()?).map_err(broken)?;
     let layout = layout(&mut file)?;
     // A palette is one of eight bits.

@@ -1,7 +1,5 @@
 //! WebP: a walk over the chunks of the RIFF container.
 
-use std::io::{BufRead, Seek};
-
 use super::{Header, Reader, check_frames, corrupt, exif};
 use crate::domain::{error::Result, limits::Limits};
 
@@ -10,7 +8,7 @@ const MAX_EXIF: u32 = 1 << 20;
 const VP8X_ALPHA: u8 = 0x10;
 const VP8X_ANIMATION: u8 = 0x02;
 
-pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) -> Result<Header> {
+pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     reader.skip(4)?;
     let end = u64::from(reader.u32_le()?) + 8;
     if end > reader.position() + reader.remaining() {
@@ -72,7 +70,7 @@ pub(super) fn read(reader: &mut Reader<impl BufRead + Seek>, limits: &Limits) ->
 }
 
 /// The header of a VP8 key frame.
-fn lossy(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
+fn lossy(reader: &mut Reader<'_>) -> Result<Header> {
     reader.skip(3)?;
     if reader.array()? != [0x9d, 0x01, 0x2a] {
         return Err(corrupt("the WebP has a broken frame header"));
@@ -89,7 +87,7 @@ fn lossy(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
 }
 
 /// The header of a lossless picture: 14 bits each of width − 1 and height − 1, then one of alpha.
-fn lossless(reader: &mut Reader<impl BufRead + Seek>) -> Result<Header> {
+fn lossless(reader: &mut Reader<'_>) -> Result<Header> {
     if reader.u8()? != 0x2f {
         return Err(corrupt("the WebP has a broken frame header"));
     }

@@ -3,7 +3,8 @@
 mod linear;
 
 use fast_image_resize::{
-    FilterType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef,
+    FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
 };
 use image::imageops;
 
@@ -250,21 +251,34 @@ fn in_gamma_light<S: Sample>(
     layout: &Layout,
     has_alpha: bool,
 ) -> Result<Raster<S>> {
-    let [left, top, width, height] = layout.source;
+    let mut made = Raster::<S>::new(layout.picture.0, layout.picture.1);
+    let from = (bytemuck::cast_slice(frame.as_raw()), frame.dimensions());
+    let to = (bytemuck::cast_slice_mut(&mut made), layout.picture);
+    lanczos::<S::Resized>(&mut Resizer::new(), from, to, layout.source, has_alpha)?;
+    Ok(made)
+}
+
+/// Pixels as the resizer takes them: their bytes, and how many there are across and down.
+type Resized<B> = (B, Size);
+
+/// The part `crop` (left, top, width, height) of the pixels `from`, as large as `to`; multiplied by alpha meanwhile, if they have it.
+fn lanczos<P: PixelTrait>(
+    resizer: &mut Resizer,
+    (pixels, from): Resized<&[u8]>,
+    (made, to): Resized<&mut [u8]>,
+    crop: [f64; 4],
+    has_alpha: bool,
+) -> Result<()> {
+    let [left, top, width, height] = crop;
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .crop(left, top, width, height)
         .use_alpha(has_alpha);
-    let (across, down) = frame.dimensions();
-    let bytes = bytemuck::cast_slice(frame.as_raw());
-    let source = ImageRef::new(across, down, bytes, S::PIXEL).map_err(Error::internal)?;
-    let (across, down) = layout.picture;
-    let mut target = Image::new(across, down, S::PIXEL);
-    Resizer::new().resize(&source, &mut target, &options).map_err(Error::internal)?;
-    let samples = bytemuck::allocation::try_cast_vec(target.into_vec())
-        .unwrap_or_else(|(_, bytes)| bytemuck::allocation::pod_collect_to_vec(&bytes));
-    Raster::<S>::from_raw(across, down, samples)
-        .ok_or_else(|| Error::internal("the resized picture has another size than was asked for"))
+    // Of a type that is known here: the other way compiles the resizer for every kind of pixel there is.
+    let source =
+        TypedImageRef::<P>::from_buffer(from.0, from.1, pixels).map_err(Error::internal)?;
+    let mut target = TypedImage::<P>::from_buffer(to.0, to.1, made).map_err(Error::internal)?;
+    resizer.resize_typed(&source, &mut target, &options).map_err(Error::internal)
 }
 
 #[cfg(test)]

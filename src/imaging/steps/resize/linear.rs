@@ -3,11 +3,9 @@
 
 use std::sync::LazyLock;
 
-use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef,
-};
+use fast_image_resize::{Resizer, pixels::F32x4};
 
-use super::Layout;
+use super::{Layout, lanczos};
 use crate::{
     domain::error::{Error, Result},
     imaging::{
@@ -40,6 +38,7 @@ pub(super) fn resize<S: Sample>(
     let mut result = Raster::<S>::new(across, down);
     let mut narrow = Narrow::new(frame, layout, control);
     let mut resizer = Resizer::new();
+    let mut mixed = vec![[0.0_f32; 4]; across as usize * ROWS.min(down) as usize];
     let mut made = rows_mut::<S>(&mut result);
     for first in (0..down).step_by(ROWS as usize) {
         let count = ROWS.min(down - first);
@@ -52,18 +51,13 @@ pub(super) fn resize<S: Sample>(
         let above = begin - count_of(from);
         // The last strip may end past the picture by what rounding adds.
         let tall = (end - begin).min(f64::from(lines) - above);
-        let bytes = bytemuck::cast_slice(&narrow.rows);
-        let mixed = lanczos(
-            &mut resizer,
-            bytes,
-            (across, lines),
-            (across, count),
-            [0.0, above, across.into(), tall],
-        )?;
-        let pixels: &[[f32; 4]] =
-            bytemuck::try_cast_slice(mixed.buffer()).map_err(Error::internal)?;
+        let from = (bytemuck::cast_slice(&narrow.rows), (across, lines));
+        let to = (bytemuck::cast_slice_mut(&mut mixed), (across, count));
+        let crop = [0.0, above, across.into(), tall];
+        lanczos::<F32x4>(&mut resizer, from, to, crop, false)?;
         // In this order: the other way round a row would be taken and dropped at the end of every strip.
-        for (pixels, line) in pixels.chunks_exact(across as usize).zip(made.by_ref()) {
+        let mixed = mixed.chunks_exact(across as usize).take(count as usize);
+        for (pixels, line) in mixed.zip(made.by_ref()) {
             for (pixel, color) in line.iter_mut().zip(pixels) {
                 *pixel = light.to(*color);
             }
@@ -145,33 +139,16 @@ impl<'a, S: Sample> Narrow<'a, S> {
             let count = u32::try_from(lines.len()).map_err(Error::internal)?;
             let whole =
                 u32::try_from(self.wide.len() / lines.len().max(1)).map_err(Error::internal)?;
-            let bytes = bytemuck::cast_slice(&self.wide);
+            let held = self.rows.len();
+            self.rows.resize(held + lines.len() * across as usize, [0.0; 4]);
+            let made = self.rows.get_mut(held..).unwrap_or_default();
+            let from = (bytemuck::cast_slice(&self.wide), (whole, count));
+            let to = (bytemuck::cast_slice_mut(made), (across, count));
             let crop = [left, 0.0, width, count.into()];
-            let made = lanczos(&mut self.resizer, bytes, (whole, count), (across, count), crop)?;
-            let made: &[[f32; 4]] =
-                bytemuck::try_cast_slice(made.buffer()).map_err(Error::internal)?;
-            self.rows.extend_from_slice(made);
+            lanczos::<F32x4>(&mut self.resizer, from, to, crop, false)?;
         }
         Ok(())
     }
-}
-
-/// The part `crop` (left, top, width, height) of pixels in light, at the size `to`.
-fn lanczos(
-    resizer: &mut Resizer,
-    pixels: &[u8],
-    from: (u32, u32),
-    to: (u32, u32),
-    [left, top, width, height]: [f64; 4],
-) -> Result<Image<'static>> {
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-        .crop(left, top, width, height)
-        .use_alpha(false);
-    let part = ImageRef::new(from.0, from.1, pixels, PixelType::F32x4).map_err(Error::internal)?;
-    let mut made = Image::new(to.0, to.1, PixelType::F32x4);
-    resizer.resize(&part, &mut made, &options).map_err(Error::internal)?;
-    Ok(made)
 }
 
 /// The row that a height lies in; above the picture, the first.
