@@ -42,6 +42,7 @@ const TOGETHER: &[Scenario] = &[
     scenario!(embedded::killed_while_it_writes),
     scenario!(embedded::the_disk_is_full),
     scenario!(worker_dies::again_and_again),
+    scenario!(worker_dies::its_job_runs_again_in_time),
     scenario!(embedded::a_second_server_is_refused),
     scenario!(api_dies::between_commit_and_publish, with a broker),
     scenario!(api_dies::between_accept_and_answer),
