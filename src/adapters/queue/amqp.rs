@@ -86,12 +86,35 @@ impl Broker {
         format!("{}.delay.{seconds}s", self.queue)
     }
 
+    /// Every queue, and what it is declared with.
+    fn queues(&self) -> Vec<(String, Vec<(&'static str, AMQPValue)>)> {
+        let jobs = vec![
+            ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT)),
+            ("x-dead-letter-exchange", text(&self.dead())),
+        ];
+        let delayed = |seconds: u32| {
+            let arguments = vec![
+                ("x-message-ttl", AMQPValue::LongLongInt(i64::from(seconds) * 1000)),
+                ("x-dead-letter-exchange", text("")),
+                ("x-dead-letter-routing-key", text(&self.queue)),
+            ];
+            (self.delay(seconds), arguments)
+        };
+        let mut queues = vec![(self.dead(), Vec::new()), (self.queue.clone(), jobs)];
+        queues.extend(DELAYS.map(delayed));
+        queues
+    }
+
+    async fn open(&self) -> lapin::Result<Connection> {
+        let name = format!("darkroom {}", std::process::id());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        Connection::connect_uri(self.uri.clone(), properties).await
+    }
+
     /// A connection, and a channel on which everything is declared.
     async fn connect(&self) -> Result<Link> {
         let connecting = async {
-            let name = format!("darkroom {}", std::process::id());
-            let properties = ConnectionProperties::default().with_connection_name(name.into());
-            let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
+            let connection = self.open().await?;
             let channel = connection.create_channel().await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             self.declare(&channel).await?;
@@ -104,37 +127,51 @@ impl Broker {
     }
 
     async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
-        let (dead, fanout) = (self.dead(), ExchangeKind::Fanout);
-        channel.exchange_declare(short(&dead), fanout, exchange, FieldTable::default()).await?;
-        declare_queue(channel, &dead, &[]).await?;
-        let bind = QueueBindOptions::default();
-        let everything = ShortString::default();
+        let dead = self.dead();
+        declare_exchange(channel, &dead, false).await?;
+        for (name, arguments) in self.queues() {
+            declare_queue(channel, &name, &arguments, false).await?;
+        }
+        let (bind, everything) = (QueueBindOptions::default(), ShortString::default());
         channel
             .queue_bind(short(&dead), short(&dead), everything, bind, FieldTable::default())
-            .await?;
-        declare_queue(
-            channel,
-            &self.queue,
-            &[
-                ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT)),
-                ("x-dead-letter-exchange", text(&dead)),
-            ],
-        )
-        .await?;
-        for seconds in DELAYS {
-            declare_queue(
-                channel,
-                &self.delay(seconds),
-                &[
-                    ("x-message-ttl", AMQPValue::LongLongInt(i64::from(seconds) * 1000)),
-                    ("x-dead-letter-exchange", text("")),
-                    ("x-dead-letter-routing-key", text(&self.queue)),
-                ],
-            )
-            .await?;
-        }
-        Ok(())
+            .await
+    }
+
+    /// Looks at what stands at the broker, and makes nothing that is not there.
+    ///
+    /// # Errors
+    /// `dependency_unavailable` when it can't be reached, or does not let us in.
+    pub async fn survey(&self) -> Result<Survey> {
+        let surveying = async {
+            let connection = self.open().await?;
+            let queues = self.queues();
+            let looks = queues.iter().map(|(name, arguments)| look(&connection, name, arguments));
+            let dead = self.dead();
+            let (exchange, looks) =
+                tokio::join!(look_at_exchange(&connection, &dead), join_all(looks));
+            let mut survey = Survey { vhost: self.uri.vhost.clone(), ..Survey::default() };
+            survey.other.extend(exchange?);
+            for ((name, _), found) in queues.iter().zip(looks) {
+                match found? {
+                    Found::Nothing => survey.missing += 1,
+                    Found::Other(said) => survey.other.push(said),
+                    Found::Ours { messages, .. } if *name == dead => survey.dead = messages,
+                    Found::Ours { messages, consumers } if *name == self.queue => {
+                        (survey.messages, survey.consumers) = (messages, consumers);
+                    }
+                    Found::Ours { .. } => {}
+                }
+            }
+            survey.queues = queues.len();
+            // A broker that is gone needs no farewell.
+            let _ = connection.close(200, "bye".into()).await;
+            lapin::Result::Ok(survey)
+        };
+        tokio::time::timeout(PATIENCE, surveying)
+            .await
+            .map_err(|_| unavailable("no answer"))?
+            .map_err(|error| self.refused(&error))
     }
 
     /// What went wrong, for the log. Not everything is an outage that passes.
@@ -142,8 +179,7 @@ impl Broker {
         let cause = match error.kind() {
             ErrorKind::ProtocolError(said) if said.get_id() == PRECONDITION_FAILED => format!(
                 "a queue of the name {} stands there with other properties, declared by another \
-                 version or another program: delete it when it is empty, or set QUEUE_NAME to a \
-                 name that is free ({said})",
+                 version or another program: {MEND_OTHER} ({said})",
                 self.queue
             ),
             _ => error.to_string(),
@@ -152,22 +188,99 @@ impl Broker {
     }
 }
 
+/// What to do with a queue that was declared otherwise.
+pub const MEND_OTHER: &str = "delete it when it is empty, or set QUEUE_NAME to a name that is free";
 /// AMQP's reply code of that name.
 const PRECONDITION_FAILED: u16 = 406;
+
+/// AMQP's reply code for what is not there.
+const NOT_FOUND: u16 = 404;
+
+/// What stands at a broker, beside what this version declares.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Where it was looked.
+    pub vhost: String,
+    /// Queues that there are to be.
+    pub queues: usize,
+    /// Those that are not there yet.
+    pub missing: usize,
+    /// What the broker says of those that were declared otherwise, by another version or another program.
+    pub other: Vec<String>,
+    /// Jobs that it has for workers.
+    pub messages: u32,
+    /// Workers that take them.
+    pub consumers: u32,
+    /// Messages that made no sense, or were brought too often.
+    pub dead: u32,
+}
+
+/// What stands under a name.
+enum Found {
+    Nothing,
+    Ours { messages: u32, consumers: u32 },
+    Other(String),
+}
+
+/// Looks for a queue, without making one. One that is there is then declared, which changes nothing: the broker compares. Each
+/// on a channel of its own, which ends with the first no.
+async fn look(
+    connection: &Connection,
+    name: &str,
+    arguments: &[(&str, AMQPValue)],
+) -> lapin::Result<Found> {
+    let channel = connection.create_channel().await?;
+    let queue = match declare_queue(&channel, name, arguments, true).await {
+        Err(error) if replied(&error, NOT_FOUND) => return Ok(Found::Nothing),
+        queue => queue?,
+    };
+    match declare_queue(&channel, name, arguments, false).await {
+        Err(error) if replied(&error, PRECONDITION_FAILED) => Ok(Found::Other(error.to_string())),
+        Err(error) => Err(error),
+        Ok(_) => {
+            Ok(Found::Ours { messages: queue.message_count(), consumers: queue.consumer_count() })
+        }
+    }
+}
+
+/// The same for the exchange; what is wrong with it.
+async fn look_at_exchange(connection: &Connection, name: &str) -> lapin::Result<Option<String>> {
+    let channel = connection.create_channel().await?;
+    match declare_exchange(&channel, name, true).await {
+        Err(error) if replied(&error, NOT_FOUND) => return Ok(None),
+        found => found?,
+    }
+    match declare_exchange(&channel, name, false).await {
+        Err(error) if replied(&error, PRECONDITION_FAILED) => Ok(Some(error.to_string())),
+        declared => declared.map(|()| None),
+    }
+}
+
+/// Whether the broker's answer was this.
+fn replied(error: &lapin::Error, code: u16) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(said) if said.get_id() == code)
+}
+
+async fn declare_exchange(channel: &Channel, name: &str, passive: bool) -> lapin::Result<()> {
+    let options = ExchangeDeclareOptions { durable: true, passive, ..Default::default() };
+    channel
+        .exchange_declare(short(name), ExchangeKind::Fanout, options, FieldTable::default())
+        .await
+}
 
 async fn declare_queue(
     channel: &Channel,
     name: &str,
     arguments: &[(&str, AMQPValue)],
-) -> lapin::Result<()> {
+    passive: bool,
+) -> lapin::Result<lapin::Queue> {
     let mut table = FieldTable::default();
     table.insert(short("x-queue-type"), text("quorum"));
     for (name, value) in arguments {
         table.insert(short(name), value.clone());
     }
-    let options = QueueDeclareOptions { durable: true, ..Default::default() };
-    channel.queue_declare(short(name), options, table).await?;
-    Ok(())
+    let options = QueueDeclareOptions { durable: true, passive, ..Default::default() };
+    channel.queue_declare(short(name), options, table).await
 }
 
 fn short(text: &str) -> ShortString {

@@ -12,7 +12,10 @@ use crate::domain::{error::Result, ids::JobId};
 mod amqp;
 mod local;
 
-pub use self::{amqp::Broker, local::LocalQueue};
+pub use self::{
+    amqp::{Broker, MEND_OTHER, Survey},
+    local::LocalQueue,
+};
 
 /// Where jobs are handed over.
 pub enum Publisher {
