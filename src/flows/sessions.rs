@@ -21,9 +21,9 @@ use crate::{
     },
 };
 
-/// How long a looked-up session is believed. A revocation takes effect within this time on every
+/// How long a looked-up session is believed. A revocation, or a disabled account, is noticed within this time by every
 /// process; the contract promises five seconds.
-const BELIEVED: Duration = Duration::from_secs(3);
+pub const BELIEVED: Duration = Duration::from_secs(3);
 
 /// Whom a request speaks for, and what proved it.
 #[derive(Debug, Clone, PartialEq)]
