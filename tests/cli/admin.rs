@@ -214,6 +214,35 @@ async fn beside_two_servers_over_postgres() {
     }
 }
 
+#[tokio::test]
+async fn who_is_shut_out_hears_nothing_more() {
+    let shell = Shell::new().with("PORT", "0");
+    let serving = shell.serve(&[]);
+    let everybody = Everybody { urls: vec![serving.url.clone()] };
+    let ada = everybody.register("ada").await;
+    let token = ada["token"].as_str().unwrap();
+    let torn = &include_bytes!("../pictures/rocket.jpg")[..20_000];
+    let upload = client().post(format!("{}/api/v1/images", serving.url)).bearer_auth(token);
+    let (_, image) = ask(upload.header("content-type", "image/jpeg").body(torn)).await;
+    let path = format!("images/{}/transform", image["id"].as_str().unwrap());
+    let spec = json!({ "resize": { "width": 20 } });
+    let (_, job) = everybody.post(&path, Some(token), &spec).await;
+    let failed = ["jobs", "list", "--status", "failed"];
+    crate::process::eventually(|| (!done(shell.run(&failed)).is_empty()).then_some(()));
+
+    let events = client().get(format!("{}/api/v1/events", serving.url)).bearer_auth(token);
+    let events = events.send().await.unwrap();
+    assert_eq!(events.status(), StatusCode::OK);
+    let began = Instant::now();
+    done(shell.run(&["admin", "disable", "ada"]));
+    let shut = code("account_disabled");
+    everybody.until(token, StatusCode::FORBIDDEN, shut, began).await;
+    done(shell.run(&["jobs", "retry", job["job_id"].as_str().unwrap()]));
+    let told = tokio::time::timeout(PATIENCE, events.text()).await.expect("an end").unwrap();
+    assert_eq!(told.matches("event:").count(), 0, "{told}");
+    assert_eq!(serving.terminate(), 0);
+}
+
 #[test]
 fn without_a_database_nothing_is_done() {
     let nowhere = Shell::new().with("DATABASE_URL", "postgres://postgres@127.0.0.1:1/none");
