@@ -324,7 +324,7 @@ fn profile_of(values: &Values) -> Result<Profile, Fault> {
     }
 }
 
-fn database_of(values: &Values, url: Option<SecretString>) -> Result<Database, Fault> {
+pub(super) fn database_of(values: &Values, url: Option<SecretString>) -> Result<Database, Fault> {
     let location = match url {
         Some(url) => DatabaseLocation::Postgres(url),
         None => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     Database, Queue, Redis,
-    check::{BROKER_NAMES, is_of_database, queue_of},
+    check::{BROKER_NAMES, DATABASE_NAMES, database_of, is_of_database, queue_of},
     redis,
     report::{Faults, Warning},
     settings::Settings,
@@ -42,13 +42,14 @@ impl Settings {
             self.unreadable().is_empty() && !faults.iter().any(|fault| is_of(&fault.name))
         };
         let data_dir = is_sound(&|name| name == "DATA_DIR").then(|| values.text("DATA_DIR"));
-        let database = is_sound(&is_of_database).then(|| self.check_database().ok());
+        let named = |names| self.said_first(names).and_then(|said| values.secret(said.name));
+        let database =
+            is_sound(&is_of_database).then(|| database_of(&values, named(DATABASE_NAMES)).ok());
         let is_of_redis = |name: &str| name.contains("REDIS_");
         let redis =
             is_sound(&is_of_redis).then(|| redis::meant(self, &mut Vec::new(), &mut Vec::new()));
         let is_of_queue = |name: &str| BROKER_NAMES.contains(&name) || name.starts_with("QUEUE_");
-        let broker = self.said_first(BROKER_NAMES).and_then(|said| values.secret(said.name));
-        let queue = is_sound(&is_of_queue).then(|| queue_of(&values, broker).ok());
+        let queue = is_sound(&is_of_queue).then(|| queue_of(&values, named(BROKER_NAMES)).ok());
         let is_of_transforms =
             |name: &str| matches!(name, "TRANSFORM_THREADS" | "TRANSFORM_MEMORY");
         let transforms = is_sound(&is_of_transforms).then(|| {

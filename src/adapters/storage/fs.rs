@@ -2,7 +2,7 @@
 //! so that no name from outside reaches the file system and no directory grows too large.
 
 use std::{
-    io::{ErrorKind, SeekFrom},
+    io::{ErrorKind, SeekFrom, Write},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -42,17 +42,16 @@ impl FsStorage {
         Ok(storage)
     }
 
-    /// See [`probe`](super::probe).
+    /// See [`probe`](super::probe). All of it off the threads that wait: a disk may hang.
     pub(super) async fn probe(root: PathBuf) -> Result<Probe> {
         let storage = Self::at(&root);
-        let is_new = !storage.objects.exists();
-        if !is_new {
-            storage.send_through().await?;
-        }
         blocking(move || {
+            let is_new = !storage.objects.exists();
             let there = root.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
             if is_new {
                 tempfile::NamedTempFile::new_in(there)?;
+            } else {
+                storage.send_through()?;
             }
             let disk = rustix::fs::statvfs(there)?;
             Ok(Probe { is_new, free: disk.f_bavail.saturating_mul(disk.f_frsize) })
@@ -60,25 +59,21 @@ impl FsStorage {
         .await
     }
 
-    /// Has a file of its own go the way of an object: spooled, synced, named, read, removed. It lies beside the directories of
+    /// Has a file of its own go the way of an object: written, synced, named, read, removed. It lies beside the directories of
     /// objects: one that was made for it would belong to whoever looks, who may be somebody else than the service.
-    async fn send_through(&self) -> Result<()> {
-        let bytes = Uuid::now_v7().into_bytes();
-        let mut spool = self.open_spool().await?;
-        spool.write(&bytes).await?;
-        let spooled = spool.finish().await?;
+    fn send_through(&self) -> std::io::Result<()> {
+        let written = Uuid::now_v7().into_bytes();
+        let mut file = tempfile::NamedTempFile::new_in(&self.spool)?;
+        file.write_all(&written)?;
+        file.as_file().sync_all()?;
         let target = self.objects.join(format!("probe-{}", Uuid::now_v7()));
-        let read = blocking(move || {
-            std::fs::File::open(spooled.path())?.sync_all()?;
-            spooled.path.persist(&target)?;
-            let read = std::fs::read(&target);
-            std::fs::remove_file(&target)?;
-            read
-        });
-        if read.await? == bytes {
+        file.persist(&target)?;
+        let read = std::fs::read(&target);
+        std::fs::remove_file(&target)?;
+        if read? == written {
             Ok(())
         } else {
-            Err(refused(std::io::Error::other("what was written is not what is read")))
+            Err(std::io::Error::other("what was written is not what is read"))
         }
     }
 

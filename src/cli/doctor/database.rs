@@ -27,7 +27,7 @@ pub(super) async fn check(settings: &Database) -> Vec<Finding> {
     let (place, mend) = match &settings.location {
         DatabaseLocation::Sqlite(path) => {
             let place = path.display().to_string();
-            if !path.exists() {
+            if !tokio::fs::try_exists(path).await.unwrap_or_default() {
                 let found = format!("SQLite: {place} is made at the first start");
                 return vec![Finding::ok("database", found)];
             }
