@@ -55,7 +55,7 @@ pub async fn an_operator_sees_every_account_and_what_it_holds(sandbox: &Sandbox)
     let bob = Account { user: bob, disabled: true, usage: Usage::default() };
     let all = |disabled, limit| AllAccounts { disabled, limit };
     assert_eq!(sandbox.get(all(false, 9)).await, [bob.clone(), ada]);
-    assert_eq!(sandbox.get(all(false, 1)).await, [bob.clone()]);
+    assert_eq!(sandbox.get(all(false, 1)).await, std::slice::from_ref(&bob));
     assert_eq!(sandbox.get(all(true, 9)).await, [bob]);
 }
 
@@ -71,7 +71,8 @@ pub async fn an_account_is_shut_and_opened_by_its_name_or_id(sandbox: &Sandbox) 
     let id = ada.id.to_string();
     assert_eq!(sandbox.get(shut(&[&id, "aDA", "bob"], true)).await, [ada.clone(), bob]);
     assert_eq!(disabled(session).await, Some(true));
-    assert_eq!(sandbox.get(shut(&["ADA"], true)).await, [ada.clone()], "again is no fault");
+    let again = sandbox.get(shut(&["ADA"], true)).await;
+    assert_eq!(again, std::slice::from_ref(&ada), "again is no fault");
     assert_eq!(sandbox.get(shut(&["ada"], false)).await, [ada]);
     assert_eq!(disabled(session).await, Some(false), "as it was");
 }
@@ -96,7 +97,7 @@ pub async fn a_reset_password_ends_every_login(sandbox: &Sandbox) {
         user: user.to_owned(),
         password_hash: "$argon2id$new".to_owned(),
     };
-    assert_eq!(sandbox.get(reset("ADA")).await, [ada.clone()]);
+    assert_eq!(sandbox.get(reset("ADA")).await, std::slice::from_ref(&ada));
     let credentials = sandbox.get(CredentialsById { id: ada.id }).await.unwrap();
     assert_eq!(credentials.password_hash, "$argon2id$new");
     assert_eq!((is_in(sandbox, hers).await, is_in(sandbox, his).await), (false, true));

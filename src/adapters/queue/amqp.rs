@@ -1,10 +1,4 @@
-//! RabbitMQ.
-//!
-//! ```text
-//!   QUEUE_NAME            quorum queue: the jobs
-//!   QUEUE_NAME.delay.4s   quorum queues of 1, 2, 4 … 256 s: a message that has waited this long goes back to the jobs
-//!   QUEUE_NAME.dead       exchange and quorum queue: what made no sense, or was brought too often
-//! ```
+//! Jobs to RabbitMQ and from it. What is declared there is in `broker.rs`.
 //!
 //! Nothing is repaired: after any error the connection is dropped, and whoever needs it next makes a new one and declares
 //! everything again. (lapin's own recovery does not come back from every restart of a broker.)
@@ -17,23 +11,19 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::join_all};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
-    ExchangeKind,
+    BasicProperties, Channel, Confirmation, Connection, Consumer,
     message::Delivery as Message,
-    options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-    },
-    types::{AMQPValue, FieldTable, ShortString},
-    uri::AMQPUri,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions},
+    types::{FieldTable, ShortString},
 };
-use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
-use super::{Delivery, Message as Body};
+use super::{
+    Delivery, Message as Body,
+    broker::{Broker, DELAYS, Link, PATIENCE, short, text, unavailable},
+};
 use crate::{
-    adapters::{Resource, jittered},
-    config,
+    adapters::jittered,
     domain::{
         error::{Error, Result},
         ids::JobId,
@@ -44,256 +34,8 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// How long connecting, and declaring, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the broker may take to confirm.
 const CONFIRM: Duration = Duration::from_secs(10);
-/// Seconds after which a broker that says nothing is taken for gone.
-const HEARTBEAT: u16 = 10;
-/// How often a message is brought before it is put aside. The database gives a job up long before.
-const DELIVERY_LIMIT: i64 = 20;
-/// Seconds that messages can be held for, the longest first.
-const DELAYS: [u32; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
-
-/// Which broker, and which of its queues.
-#[derive(Clone)]
-pub struct Broker {
-    uri: AMQPUri,
-    queue: String,
-}
-
-impl Broker {
-    /// The broker of `settings`; `None` if there is none.
-    ///
-    /// # Errors
-    /// `internal` when its URL can't be read.
-    pub fn new(settings: &config::Queue) -> Result<Option<Self>> {
-        let Some(url) = &settings.amqp else { return Ok(None) };
-        let mut uri: AMQPUri = url.expose_secret().parse().map_err(Error::internal)?;
-        if uri.vhost.is_empty() {
-            // A URL that ends in a slash means no other than the usual one.
-            "/".clone_into(&mut uri.vhost);
-        }
-        uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        Ok(Some(Self { uri, queue: settings.name.clone() }))
-    }
-
-    fn dead(&self) -> String {
-        format!("{}.dead", self.queue)
-    }
-
-    fn delay(&self, seconds: u32) -> String {
-        format!("{}.delay.{seconds}s", self.queue)
-    }
-
-    /// Every queue, and what it is declared with.
-    fn queues(&self) -> Vec<(String, Vec<(&'static str, AMQPValue)>)> {
-        let jobs = vec![
-            ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT)),
-            ("x-dead-letter-exchange", text(&self.dead())),
-        ];
-        let delayed = |seconds: u32| {
-            let arguments = vec![
-                ("x-message-ttl", AMQPValue::LongLongInt(i64::from(seconds) * 1000)),
-                ("x-dead-letter-exchange", text("")),
-                ("x-dead-letter-routing-key", text(&self.queue)),
-            ];
-            (self.delay(seconds), arguments)
-        };
-        let mut queues = vec![(self.dead(), Vec::new()), (self.queue.clone(), jobs)];
-        queues.extend(DELAYS.map(delayed));
-        queues
-    }
-
-    async fn open(&self) -> lapin::Result<Connection> {
-        let name = format!("darkroom {}", std::process::id());
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        Connection::connect_uri(self.uri.clone(), properties).await
-    }
-
-    /// A connection, and a channel on which everything is declared.
-    async fn connect(&self) -> Result<Link> {
-        let connecting = async {
-            let connection = self.open().await?;
-            let channel = connection.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            self.declare(&channel).await?;
-            Ok(Link { connection: std::sync::Arc::new(connection), channel })
-        };
-        tokio::time::timeout(PATIENCE, connecting)
-            .await
-            .map_err(|_| unavailable("no answer"))?
-            .map_err(|error| self.refused(&error))
-    }
-
-    async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        let dead = self.dead();
-        declare_exchange(channel, &dead, false).await?;
-        for (name, arguments) in self.queues() {
-            declare_queue(channel, &name, &arguments, false).await?;
-        }
-        let (bind, everything) = (QueueBindOptions::default(), ShortString::default());
-        channel
-            .queue_bind(short(&dead), short(&dead), everything, bind, FieldTable::default())
-            .await
-    }
-
-    /// Looks at what stands at the broker, and makes nothing that is not there.
-    ///
-    /// # Errors
-    /// `dependency_unavailable` when it can't be reached, or does not let us in.
-    pub async fn survey(&self) -> Result<Survey> {
-        let surveying = async {
-            let connection = self.open().await?;
-            let queues = self.queues();
-            let looks = queues.iter().map(|(name, arguments)| look(&connection, name, arguments));
-            let dead = self.dead();
-            let (exchange, looks) =
-                tokio::join!(look_at_exchange(&connection, &dead), join_all(looks));
-            let mut survey = Survey { vhost: self.uri.vhost.clone(), ..Survey::default() };
-            survey.other.extend(exchange?);
-            for ((name, _), found) in queues.iter().zip(looks) {
-                match found? {
-                    Found::Nothing => survey.missing += 1,
-                    Found::Other(said) => survey.other.push(said),
-                    Found::Ours { messages, .. } if *name == dead => survey.dead = messages,
-                    Found::Ours { messages, consumers } if *name == self.queue => {
-                        (survey.messages, survey.consumers) = (messages, consumers);
-                    }
-                    Found::Ours { .. } => {}
-                }
-            }
-            survey.queues = queues.len();
-            // A broker that is gone needs no farewell.
-            let _ = connection.close(200, "bye".into()).await;
-            lapin::Result::Ok(survey)
-        };
-        tokio::time::timeout(PATIENCE, surveying)
-            .await
-            .map_err(|_| unavailable("no answer"))?
-            .map_err(|error| self.refused(&error))
-    }
-
-    /// What went wrong, for the log. Not everything is an outage that passes.
-    fn refused(&self, error: &lapin::Error) -> Error {
-        let cause = match error.kind() {
-            ErrorKind::ProtocolError(said) if said.get_id() == PRECONDITION_FAILED => format!(
-                "a queue of the name {} stands there with other properties, declared by another \
-                 version or another program: {MEND_OTHER} ({said})",
-                self.queue
-            ),
-            _ => error.to_string(),
-        };
-        unavailable(cause)
-    }
-}
-
-/// What to do with a queue that was declared otherwise.
-pub const MEND_OTHER: &str = "delete it when it is empty, or set QUEUE_NAME to a name that is free";
-/// AMQP's reply code of that name.
-const PRECONDITION_FAILED: u16 = 406;
-
-/// AMQP's reply code for what is not there.
-const NOT_FOUND: u16 = 404;
-
-/// What stands at a broker, beside what this version declares.
-#[derive(Debug, Default)]
-pub struct Survey {
-    /// Where it was looked.
-    pub vhost: String,
-    /// Queues that there are to be.
-    pub queues: usize,
-    /// Those that are not there yet.
-    pub missing: usize,
-    /// What the broker says of those that were declared otherwise, by another version or another program.
-    pub other: Vec<String>,
-    /// Jobs that it has for workers.
-    pub messages: u32,
-    /// Workers that take them.
-    pub consumers: u32,
-    /// Messages that made no sense, or were brought too often.
-    pub dead: u32,
-}
-
-/// What stands under a name.
-enum Found {
-    Nothing,
-    Ours { messages: u32, consumers: u32 },
-    Other(String),
-}
-
-/// Looks for a queue, without making one. One that is there is then declared, which changes nothing: the broker compares. Each
-/// on a channel of its own, which ends with the first no.
-async fn look(
-    connection: &Connection,
-    name: &str,
-    arguments: &[(&str, AMQPValue)],
-) -> lapin::Result<Found> {
-    let channel = connection.create_channel().await?;
-    let queue = match declare_queue(&channel, name, arguments, true).await {
-        Err(error) if replied(&error, NOT_FOUND) => return Ok(Found::Nothing),
-        queue => queue?,
-    };
-    match declare_queue(&channel, name, arguments, false).await {
-        Err(error) if replied(&error, PRECONDITION_FAILED) => Ok(Found::Other(error.to_string())),
-        Err(error) => Err(error),
-        Ok(_) => {
-            Ok(Found::Ours { messages: queue.message_count(), consumers: queue.consumer_count() })
-        }
-    }
-}
-
-/// The same for the exchange; what is wrong with it.
-async fn look_at_exchange(connection: &Connection, name: &str) -> lapin::Result<Option<String>> {
-    let channel = connection.create_channel().await?;
-    match declare_exchange(&channel, name, true).await {
-        Err(error) if replied(&error, NOT_FOUND) => return Ok(None),
-        found => found?,
-    }
-    match declare_exchange(&channel, name, false).await {
-        Err(error) if replied(&error, PRECONDITION_FAILED) => Ok(Some(error.to_string())),
-        declared => declared.map(|()| None),
-    }
-}
-
-/// Whether the broker's answer was this.
-fn replied(error: &lapin::Error, code: u16) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(said) if said.get_id() == code)
-}
-
-async fn declare_exchange(channel: &Channel, name: &str, passive: bool) -> lapin::Result<()> {
-    let options = ExchangeDeclareOptions { durable: true, passive, ..Default::default() };
-    channel
-        .exchange_declare(short(name), ExchangeKind::Fanout, options, FieldTable::default())
-        .await
-}
-
-async fn declare_queue(
-    channel: &Channel,
-    name: &str,
-    arguments: &[(&str, AMQPValue)],
-    passive: bool,
-) -> lapin::Result<lapin::Queue> {
-    let mut table = FieldTable::default();
-    table.insert(short("x-queue-type"), text("quorum"));
-    for (name, value) in arguments {
-        table.insert(short(name), value.clone());
-    }
-    let options = QueueDeclareOptions { durable: true, passive, ..Default::default() };
-    channel.queue_declare(short(name), options, table).await
-}
-
-fn short(text: &str) -> ShortString {
-    text.into()
-}
-
-fn text(text: &str) -> AMQPValue {
-    AMQPValue::LongString(text.into())
-}
-
-fn unavailable(cause: impl std::fmt::Display) -> Error {
-    Error::unavailable(super::Publisher::WHAT, cause)
-}
 
 /// Messages survive the broker.
 fn properties() -> BasicProperties {
@@ -301,13 +43,6 @@ fn properties() -> BasicProperties {
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
-}
-
-/// A connection that works until it doesn't.
-#[derive(Clone)]
-struct Link {
-    connection: std::sync::Arc<Connection>,
-    channel: Channel,
 }
 
 /// Hands jobs over, and knows that the broker has them.

@@ -10,11 +10,14 @@ use super::{Query, Resource};
 use crate::domain::{error::Result, ids::JobId};
 
 mod amqp;
+mod broker;
 mod local;
+mod survey;
 
 pub use self::{
-    amqp::{Broker, MEND_OTHER, Survey},
+    broker::{Broker, MEND_OTHER},
     local::LocalQueue,
+    survey::Survey,
 };
 
 /// Where jobs are handed over.
