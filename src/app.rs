@@ -231,11 +231,31 @@ impl App {
     }
 }
 
+/// What a process that serves from an embedded database's directory has locked.
+const LOCK: &str = "lock";
+
+/// Whether a process serves from `directory`, an embedded database's.
+///
+/// # Errors
+/// When the system can't tell.
+pub fn is_served(directory: &Path) -> std::io::Result<bool> {
+    let file = match File::open(directory.join(LOCK)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    // Given back at once.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Makes sure that no other process serves from `directory`. The kernel keeps the lock, so it ends with the process, however
 /// that ends.
 fn lock(directory: &Path) -> Result<File, StartError> {
     std::fs::create_dir_all(directory).map_err(Error::internal)?;
-    let path = directory.join("lock");
+    let path = directory.join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(Error::internal)?;
     match file.try_lock() {

@@ -13,13 +13,16 @@ use tokio::{
 };
 
 use crate::{
+    adapters::db::{Db, SchemaState},
     app::{App, StartError},
     config::{Config, Settings, Warning},
-    domain::error::{Code, Error},
+    domain::error::{Code, Error, Result as DomainResult},
     imaging::{self, Codec},
     telemetry,
 };
 
+mod admin;
+mod doctor;
 mod healthcheck;
 mod jobs;
 mod transform;
@@ -57,6 +60,7 @@ Examples:
   darkroom transform cat.png --out cat.webp --spec '{\"resize\":{\"width\":400}}'
   darkroom transform *.jpg --out small/ --t c_limit,w_800/f_webp,q_auto
   darkroom transform - --out - --t w_400 --explain < cat.jpg > small.jpg
+  darkroom doctor && darkroom serve            serve if nothing is in the way
 
 Exit codes: 0 all is well, 64 wrong usage, 65 a picture could not be transformed, 66 an input is
 missing, 69 a service does not answer, 70 a fault of ours, 71 the system refused (port taken),
@@ -101,6 +105,20 @@ enum Command {
     /// List, retry and purge background jobs, of all accounts.
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// List, disable and enable accounts, reset passwords, end sessions.
+    ///
+    /// Runs beside servers, and without one. USER is a username or an id. Of several either all are there, or nothing is done.
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Check everything that a server would need, and say how to mend what is wrong.
+    ///
+    /// Changes nothing, and runs beside servers. Run it as the user that serves. Each check takes five seconds at most.
+    #[command(after_help = doctor::HELP)]
+    Doctor {
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask a server on this machine whether it lives; for container health checks.
     Healthcheck,
 }
@@ -130,6 +148,8 @@ pub fn run() -> ExitCode {
         },
         Command::Transform(args) => transform::run(&args),
         Command::Jobs(command) => jobs::run(&command),
+        Command::Admin(command) => admin::run(&command),
+        Command::Doctor { json } => doctor::run(json),
         Command::Healthcheck => healthcheck::run(),
     }
 }
@@ -263,8 +283,47 @@ fn start_code(error: &StartError) -> u8 {
         StartError::Database { .. } => exit::UNAVAILABLE,
         StartError::SchemaBehind { .. } | StartError::InUse { .. } => exit::CONFIG,
         StartError::Listen { .. } => exit::OS,
-        StartError::Other(error) if error.code == Code::DependencyUnavailable => exit::UNAVAILABLE,
-        StartError::Other(_) => exit::SOFTWARE,
+        StartError::Other(error) => error_code(error),
+    }
+}
+
+/// What an error means for the exit code.
+fn error_code(error: &Error) -> u8 {
+    match error.code {
+        Code::DependencyUnavailable => exit::UNAVAILABLE,
+        Code::NotFound => exit::NO_INPUT,
+        Code::ValidationFailed => exit::USAGE,
+        _ => exit::SOFTWARE,
+    }
+}
+
+/// Does an operator's work with the database that is configured, and prints what it comes to.
+fn on_database(work: impl AsyncFnOnce(&Db) -> DomainResult<String>) -> ExitCode {
+    let settings = match Settings::load().check_database() {
+        Ok(settings) => settings,
+        Err(faults) => return fail(exit::CONFIG, faults),
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    let done = runtime.block_on(async {
+        let database = Db::connect(&settings).await?;
+        let done = match database.schema().await {
+            Ok(SchemaState::Behind { applied, expected }) => {
+                Err(StartError::SchemaBehind { applied, expected })
+            }
+            Ok(_) => work(&database).await.map_err(StartError::from),
+            Err(error) => Err(error.into()),
+        };
+        database.close().await;
+        done
+    });
+    match done {
+        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
+        Ok(text) => print(&text),
+        Err(StartError::Other(error)) => fail(error_code(&error), in_full(&error)),
+        Err(error) => fail(start_code(&error), error),
     }
 }
 
@@ -291,13 +350,7 @@ fn migrate() -> ExitCode {
                 report.target, report.version
             ))
         }
-        Ok(Err(error)) => {
-            let code = match error.code {
-                Code::DependencyUnavailable => exit::UNAVAILABLE,
-                _ => exit::SOFTWARE,
-            };
-            fail(code, in_full(&error))
-        }
+        Ok(Err(error)) => fail(error_code(&error), in_full(&error)),
         Err(_) => fail(exit::UNAVAILABLE, "the migrations took too long"),
     }
 }

@@ -6,6 +6,8 @@
 #[path = "db/sandbox.rs"]
 mod sandbox;
 
+#[path = "db/admin.rs"]
+mod admin;
 #[path = "db/deletions.rs"]
 mod deletions;
 #[path = "db/events.rs"]
@@ -121,11 +123,19 @@ suite! {
         what_was_not_sent_is_handed_over_again
         a_job_is_queued_as_long_as_it_is_in_the_outbox
         a_broker_holds_what_is_due_later
-        what_a_dead_process_had_is_handed_over_at_once;
+        what_a_dead_process_had_is_handed_over_at_once
+        what_waits_is_counted_and_who_works;
     events:
         every_change_of_state_is_written_down
         events_are_their_accounts_own
         old_events_are_forgotten;
+    admin:
+        an_operator_sees_every_account_and_what_it_holds
+        an_account_is_shut_and_opened_by_its_name_or_id
+        of_several_accounts_all_are_there_or_nothing_is_done
+        a_reset_password_ends_every_login
+        a_revocation_spares_api_keys_unless_they_are_meant
+        a_database_says_what_it_is;
     operator:
         an_operator_sees_all_and_retries_any
         a_purge_forgets_what_ended_and_nothing_else;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{exit, fail, in_full, print, runtime};
+use super::on_database;
 use crate::{
     adapters::{
         Query,
@@ -15,9 +15,8 @@ use crate::{
             operator::{AllJobs, PurgeJobs, RetryAnyJob},
         },
     },
-    config::Settings,
     domain::{
-        error::{Code, Error, Result},
+        error::{Error, Result},
         ids::JobId,
         job::{Job, JobStatus},
     },
@@ -90,33 +89,7 @@ impl From<Status> for JobStatus {
 
 /// Does it.
 pub fn run(command: &Command) -> ExitCode {
-    let settings = match Settings::load().check_database() {
-        Ok(settings) => settings,
-        Err(faults) => return fail(exit::CONFIG, faults),
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
-    let work = async {
-        let database = Db::connect(&settings).await?;
-        let told = tell(&database, command).await;
-        database.close().await;
-        told
-    };
-    match runtime.block_on(work) {
-        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
-        Ok(text) => print(&text),
-        Err(error) => {
-            let code = match error.code {
-                Code::DependencyUnavailable => exit::UNAVAILABLE,
-                Code::NotFound => exit::NO_INPUT,
-                Code::ValidationFailed => exit::USAGE,
-                _ => exit::SOFTWARE,
-            };
-            fail(code, in_full(&error))
-        }
-    }
+    on_database(async |database| tell(database, command).await)
 }
 
 async fn tell(database: &Db, command: &Command) -> Result<String> {

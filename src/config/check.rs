@@ -23,7 +23,7 @@ use crate::{
 pub(super) const DATABASE_NAMES: &[&str] = &["SUPABASE_DB_URL", "DATABASE_URL"];
 
 /// The names of the broker, the stronger first.
-const BROKER_NAMES: &[&str] = &["CLOUDAMQP_URL", "AMQP_URL", "RABBITMQ_URL"];
+pub(super) const BROKER_NAMES: &[&str] = &["CLOUDAMQP_URL", "AMQP_URL", "RABBITMQ_URL"];
 
 /// Longest name of a queue: AMQP's names have 255 bytes, and ours are made longer.
 const QUEUE_NAME: usize = 200;
@@ -79,7 +79,7 @@ impl Settings {
     }
 
     /// Every value in force that can be understood; the others become faults.
-    fn values(&self, faults: &mut Vec<Fault>) -> Values {
+    pub(super) fn values(&self, faults: &mut Vec<Fault>) -> Values {
         let mut values = BTreeMap::new();
         for variable in TABLE {
             let said = self.said(variable.name);
@@ -149,7 +149,7 @@ fn settle<T>(
     }
 }
 
-fn is_of_database(name: &str) -> bool {
+pub(super) fn is_of_database(name: &str) -> bool {
     DATABASE_NAMES.contains(&name)
         || matches!(name, "MIGRATE_DB_URL" | "DATA_DIR")
         || name.starts_with("DB_")
@@ -180,7 +180,7 @@ fn told(variable: &Variable, said: Option<Said>, detail: &str) -> String {
 }
 
 /// The values in force, by name.
-struct Values(BTreeMap<&'static str, Value>);
+pub(super) struct Values(BTreeMap<&'static str, Value>);
 
 impl Values {
     fn optional(&self, name: &str) -> Option<&Value> {
@@ -191,11 +191,11 @@ impl Values {
         self.optional(name).ok_or_else(|| mismatch(name))
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.optional(name).and_then(Value::as_text)
     }
 
-    fn secret(&self, name: &str) -> Option<SecretString> {
+    pub(super) fn secret(&self, name: &str) -> Option<SecretString> {
         self.text(name).map(SecretString::from)
     }
 
@@ -203,7 +203,7 @@ impl Values {
         self.optional(name).and_then(pick).cloned().unwrap_or_default()
     }
 
-    fn number<T: TryFrom<u64>>(&self, name: &str) -> Result<T, Fault> {
+    pub(super) fn number<T: TryFrom<u64>>(&self, name: &str) -> Result<T, Fault> {
         match self.required(name)? {
             Value::Number(number) => T::try_from(*number).map_err(|_| mismatch(name)),
             _ => Err(mismatch(name)),
@@ -280,11 +280,7 @@ fn config(
         transform_threads: values.number("TRANSFORM_THREADS")?,
         transform_memory: values.number("TRANSFORM_MEMORY")?,
         transform_profile: profile_of(values)?,
-        queue: Queue {
-            amqp: broker,
-            name: required_text("QUEUE_NAME")?.to_owned(),
-            prefetch: values.number("QUEUE_PREFETCH_COUNT")?,
-        },
+        queue: queue_of(values, broker)?,
         startup_timeout: values.time("STARTUP_TIMEOUT")?,
         drain_timeout: values.time("DRAIN_TIMEOUT")?,
         log: Log {
@@ -296,6 +292,11 @@ fn config(
         },
         data_dir: PathBuf::from(required_text("DATA_DIR")?),
     })
+}
+
+pub(super) fn queue_of(values: &Values, broker: Option<SecretString>) -> Result<Queue, Fault> {
+    let name = values.text("QUEUE_NAME").ok_or_else(|| mismatch("QUEUE_NAME"))?.to_owned();
+    Ok(Queue { amqp: broker, name, prefetch: values.number("QUEUE_PREFETCH_COUNT")? })
 }
 
 fn engine_of(values: &Values, is_timed: bool) -> Result<Engine, Fault> {
@@ -323,7 +324,7 @@ fn profile_of(values: &Values) -> Result<Profile, Fault> {
     }
 }
 
-fn database_of(values: &Values, url: Option<SecretString>) -> Result<Database, Fault> {
+pub(super) fn database_of(values: &Values, url: Option<SecretString>) -> Result<Database, Fault> {
     let location = match url {
         Some(url) => DatabaseLocation::Postgres(url),
         None => {

@@ -8,7 +8,7 @@ const UNKNOWN: u64 = 2 << 30;
 /// Bytes of memory that this process may take: the container's limit where there is one, else the machine's.
 ///
 /// Read where Linux tells it: `/proc/meminfo`, and the control group's `memory.max` (version 2) or `memory.limit_in_bytes` (1).
-pub(super) fn memory() -> u64 {
+pub fn memory() -> u64 {
     let limit = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));

@@ -7,6 +7,7 @@ mod check;
 mod describe;
 mod kind;
 mod machine;
+mod parts;
 mod redis;
 mod report;
 mod secrets;
@@ -20,6 +21,8 @@ mod tests;
 pub use self::{
     describe::reference_markdown,
     kind::{Kind, Value},
+    machine::memory,
+    parts::Parts,
     redis::Redis,
     report::{Fault, Faults, Warning},
     secrets::redact_url,

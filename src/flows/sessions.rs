@@ -21,17 +21,25 @@ use crate::{
     },
 };
 
-/// How long a looked-up session is believed. A revocation takes effect within this time on every
+/// How long a looked-up session is believed. A revocation, or a disabled account, is noticed within this time by every
 /// process; the contract promises five seconds.
-const BELIEVED: Duration = Duration::from_secs(3);
+pub const BELIEVED: Duration = Duration::from_secs(3);
 
 /// Whom a request speaks for, and what proved it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
     /// The account.
     pub user_id: UserId,
-    /// By an API key rather than a login.
-    pub by_api_key: bool,
+    proof: Proof,
+}
+
+/// What is looked up of a credential.
+#[derive(Debug, Clone, PartialEq)]
+enum Proof {
+    /// Of a login: the refresh token that was issued beside the access token.
+    Login(TokenId),
+    /// Of an API key: its digest.
+    ApiKey(String),
 }
 
 impl Caller {
@@ -40,11 +48,47 @@ impl Caller {
     /// # Errors
     /// `unauthenticated`.
     pub fn logged_in(self) -> Result<Self> {
-        if self.by_api_key {
+        if let Proof::ApiKey(_) = self.proof {
             let detail = "an API key is not enough here; log in and use the token";
             return Err(Error::new(Code::Unauthenticated, detail));
         }
         Ok(self)
+    }
+
+    /// Whether the login or the key was revoked since, or the account disabled. That an access token has expired meanwhile is
+    /// no matter; nor is it that nobody can be asked.
+    pub async fn is_shut_out(&self, services: &Services) -> bool {
+        let session = self.proof.session(services).await;
+        session
+            .is_err_and(|error| matches!(error.code, Code::Unauthenticated | Code::AccountDisabled))
+    }
+}
+
+impl Proof {
+    /// Whose it is, if it holds.
+    async fn session(&self, services: &Services) -> Result<Session> {
+        let session = match self {
+            Proof::ApiKey(key_hash) => {
+                let query = SessionByApiKey { key_hash: key_hash.clone() };
+                remembered(services, format!("api-key:{key_hash}"), || async {
+                    let found = services.database.ask(query).await?;
+                    Ok(found.map(|(_, session)| session))
+                })
+                .await?
+            }
+            Proof::Login(id) => {
+                let query = SessionByToken { id: *id, now: now() };
+                remembered(services, format!("session:{id}"), || services.database.ask(query))
+                    .await?
+            }
+        };
+        let session = session.ok_or_else(|| {
+            Error::new(Code::Unauthenticated, "the token or key was revoked, or never issued")
+        })?;
+        if session.disabled {
+            return Err(Error::new(Code::AccountDisabled, "this account is disabled"));
+        }
+        Ok(session)
     }
 }
 
@@ -53,28 +97,13 @@ impl Caller {
 /// # Errors
 /// `unauthenticated`, `token_expired`, `account_disabled`.
 pub async fn authenticate(services: &Services, credential: &str) -> Result<Caller> {
-    let by_api_key = credential.starts_with(API_KEY_PREFIX);
-    let session = if by_api_key {
-        let key_hash = digest(credential);
-        let key = format!("api-key:{key_hash}");
-        remembered(services, key, || async {
-            let found = services.database.ask(SessionByApiKey { key_hash }).await?;
-            Ok(found.map(|(_, session)| session))
-        })
-        .await?
+    let proof = if credential.starts_with(API_KEY_PREFIX) {
+        Proof::ApiKey(digest(credential))
     } else {
-        let id = TokenId(services.tokens.verify(credential)?.jti);
-        let key = format!("session:{id}");
-        remembered(services, key, || services.database.ask(SessionByToken { id, now: now() }))
-            .await?
+        Proof::Login(TokenId(services.tokens.verify(credential)?.jti))
     };
-    let session = session.ok_or_else(|| {
-        Error::new(Code::Unauthenticated, "the token or key was revoked, or never issued")
-    })?;
-    if session.disabled {
-        return Err(Error::new(Code::AccountDisabled, "this account is disabled"));
-    }
-    Ok(Caller { user_id: session.user_id, by_api_key })
+    let user_id = proof.session(services).await?.user_id;
+    Ok(Caller { user_id, proof })
 }
 
 /// The session from the cache, else from `look_up`. A cache that fails is passed by.

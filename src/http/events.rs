@@ -1,6 +1,6 @@
 //! `/jobs/{id}/events` and `/events`: jobs as they change, as server-sent events.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sync_wrapper::SyncStream;
@@ -23,7 +23,7 @@ use crate::{
         ids::{EventId, JobId},
         job::Job,
     },
-    flows::events::Feed,
+    flows::{Services, events::Feed, sessions::Caller},
 };
 
 /// How often a connection on which nothing happens shows that it lives.
@@ -53,10 +53,10 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
     ),
     responses((status = 200, content_type = "text/event-stream", body = JobView)))]
 pub(super) async fn of_job(request: Request, id: String) -> Result<Response> {
-    let user_id = request.caller().await?.user_id;
-    let after = last_event(&request)?;
-    let feed = Feed::of_job(request.shared_services(), user_id, job_id(&id)?, after).await?;
-    Ok(stream(feed, request.draining()))
+    let caller = request.caller().await?;
+    let (services, after) = (request.shared_services(), last_event(&request)?);
+    let feed = Feed::of_job(services, caller.user_id, job_id(&id)?, after).await?;
+    Ok(stream(feed, caller, &request))
 }
 
 /// Follows all jobs of the account.
@@ -68,10 +68,10 @@ pub(super) async fn of_job(request: Request, id: String) -> Result<Response> {
     ),
     responses((status = 200, content_type = "text/event-stream", body = JobView)))]
 pub(super) async fn of_account(request: Request) -> Result<Response> {
-    let user_id = request.caller().await?.user_id;
-    let after = last_event(&request)?;
-    let feed = Feed::of_account(request.shared_services(), user_id, after).await?;
-    Ok(stream(feed, request.draining()))
+    let caller = request.caller().await?;
+    let (services, after) = (request.shared_services(), last_event(&request)?);
+    let feed = Feed::of_account(services, caller.user_id, after).await?;
+    Ok(stream(feed, caller, &request))
 }
 
 fn last_event(request: &Request) -> Result<Option<EventId>> {
@@ -83,19 +83,33 @@ fn last_event(request: &Request) -> Result<Option<EventId>> {
     }
 }
 
-/// The feed as a body that ends with it, or when the process is about to stop.
-fn stream(feed: Feed, draining: watch::Receiver<bool>) -> Response {
-    let body = futures_util::stream::unfold((feed, draining), |(mut feed, mut draining)| async {
-        let next = tokio::time::timeout(KEEP_ALIVE, feed.next());
+/// What a stream is made of.
+struct Open {
+    feed: Feed,
+    caller: Caller,
+    services: Arc<Services>,
+    draining: watch::Receiver<bool>,
+}
+
+/// The feed as a body that ends with it, when its caller is shut out, or when the process is about to stop.
+fn stream(feed: Feed, caller: Caller, request: &Request) -> Response {
+    let (services, draining) = (request.shared_services(), request.draining());
+    let open = Open { feed, caller, services, draining };
+    let body = futures_util::stream::unfold(open, |mut open| async {
+        let next = tokio::time::timeout(KEEP_ALIVE, open.feed.next());
         let piece = tokio::select! {
             next = next => match next {
                 Ok(Some((id, job))) => written(id, job),
                 Ok(None) => return None,
                 Err(_) => Bytes::from_static(b":\n\n"),
             },
-            _ = draining.wait_for(|draining| *draining) => return None,
+            _ = open.draining.wait_for(|draining| *draining) => return None,
         };
-        Some((Ok::<_, Infallible>(piece), (feed, draining)))
+        // Whoever was let in long ago may have been shut out since.
+        if open.caller.is_shut_out(&open.services).await {
+            return None;
+        }
+        Some((Ok::<_, Infallible>(piece), open))
     });
     let mut response = warp::reply::stream(SyncStream::new(body)).into_response();
     let headers = response.headers_mut();

@@ -9,7 +9,9 @@ fn help_names_every_command_and_usage_errors_are_64() {
     let shell = Shell::new();
     let help = shell.run(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in ["serve", "migrate", "config", "openapi", "transform", "healthcheck"] {
+    let commands =
+        ["serve", "migrate", "config", "openapi", "transform", "jobs", "admin", "doctor"];
+    for command in commands.into_iter().chain(["healthcheck"]) {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command}: {}", help.stdout);
         let help = shell.run(&[command, "--help"]);
         assert_eq!(help.code, 0);

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod admin;
 mod config;
 mod docs;
+mod doctor;
 mod process;
 mod serve;
 mod transform;

@@ -70,8 +70,10 @@ async fn one_directory_is_served_by_one_process() {
     assert_eq!(second.code, 78, "{}", second.stderr);
     assert!(second.stderr.contains("another darkroom serves from ./data"), "{}", second.stderr);
     // What is no server runs beside it.
-    assert_eq!(shell.run(&["migrate"]).code, 0);
-    assert_eq!(shell.run(&["jobs", "list"]).code, 0);
+    for command in [&["migrate"][..], &["jobs", "list"], &["admin", "users"], &["doctor"]] {
+        let run = shell.run(command);
+        assert_eq!(run.code, 0, "{command:?}: {}{}", run.stdout, run.stderr);
+    }
     // The lock dies with its process.
     drop(first);
     let third = shell.serve(&[]);

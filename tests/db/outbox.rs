@@ -193,3 +193,15 @@ pub async fn what_a_dead_process_had_is_handed_over_at_once(sandbox: &Sandbox) {
     sandbox.get(ResetOutbox { now: at }).await;
     assert_eq!(ids(&sandbox.get(here(2, at)).await), jobs);
 }
+
+pub async fn what_waits_is_counted_and_who_works(sandbox: &Sandbox) {
+    let at = now();
+    let backlog = |now| Backlog { now };
+    assert_eq!(sandbox.get(backlog(at)).await, (0, 0));
+    account(sandbox, "ada", 2).await;
+    sandbox.get(Heartbeat { worker: Uuid::now_v7(), prefetch: 5, now: at }).await;
+    assert_eq!(sandbox.get(backlog(at)).await, (2, 1));
+    sandbox.lease(Uuid::now_v7(), 1, now()).await;
+    let later = now() + HEARD_OF;
+    assert_eq!(sandbox.get(backlog(later)).await, (1, 0), "one is run, the worker was silent");
+}

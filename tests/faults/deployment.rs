@@ -16,10 +16,14 @@ use crate::{
     world::{Ports, World, eventually},
 };
 
-/// `darkroom migrate`, an API and a worker, told what the guide names; then the README's first session.
+/// `darkroom migrate`, `doctor`, an API and a worker, told what the guide names; then the README's first session.
 pub async fn as_the_guide_says(trial: Trial) {
     let ports = Ports::over(&trial.managed).await;
     let world = World::managed(&trial, ports).await;
+    let doctor = world.command("doctor").output().unwrap();
+    let said = String::from_utf8_lossy(&doctor.stdout);
+    let checked = said.contains("TLS, its certificate checked");
+    assert!(doctor.status.success() && checked && !said.contains(PASSWORD), "{said}");
     let api = world.api().await;
     let _worker = world.worker().await;
     world.becomes(&api, 200, "ready").await;

@@ -14,12 +14,16 @@ use crate::{
     },
 };
 
+mod about;
 mod breaker;
 mod memory;
 mod rates;
 mod redis;
 
-pub use self::redis::{Payloads, subscribe};
+pub use self::{
+    about::{AboutCache, Told},
+    redis::{Payloads, subscribe},
+};
 
 /// Where lately seen values are kept.
 pub struct Cache {

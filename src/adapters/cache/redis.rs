@@ -104,6 +104,10 @@ impl Redis {
         self.ask(cmd("PING")).await
     }
 
+    pub(super) async fn info(&self) -> Result<String> {
+        self.ask(cmd("INFO")).await
+    }
+
     fn named(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }

@@ -23,6 +23,8 @@ use crate::{
 #[macro_use]
 mod row;
 
+pub mod about;
+pub mod admin;
 pub mod deletions;
 mod error;
 pub mod events;

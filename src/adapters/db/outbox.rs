@@ -292,3 +292,26 @@ impl Transaction for ResetOutbox {
         Ok(())
     }
 }
+
+/// How much there is to do, and who does it.
+#[derive(Debug, Clone)]
+pub struct Backlog {
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+impl Transaction for Backlog {
+    const NAME: &'static str = "outbox.backlog";
+    const MODE: Mode = Mode::Read;
+    /// Jobs that wait and are due, and workers that were heard of.
+    type Output = (i64, i64);
+
+    async fn perform(&self, tx: &mut Tx) -> Result<(i64, i64), Stop> {
+        let (jobs,): (i64,) =
+            tx.fetch_one("SELECT count(*) FROM outbox WHERE state <> 'delayed'", []).await?;
+        let heard_of = binds![self.now - HEARD_OF];
+        let (workers,): (i64,) =
+            tx.fetch_one("SELECT count(*) FROM workers WHERE seen_at > $1", heard_of).await?;
+        Ok((jobs, workers))
+    }
+}

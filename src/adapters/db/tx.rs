@@ -22,11 +22,22 @@ pub struct Dialect {
     pub for_update: &'static str,
     /// The same, leaving out the rows that somebody else is changing.
     pub skip_locked: &'static str,
+    /// Asks for the version, the time there, and whether nothing can be changed.
+    pub about: &'static str,
 }
 
-const POSTGRES: Dialect =
-    Dialect { begin: "BEGIN", for_update: "FOR UPDATE", skip_locked: "FOR UPDATE SKIP LOCKED" };
-const SQLITE: Dialect = Dialect { begin: "BEGIN IMMEDIATE", for_update: "", skip_locked: "" };
+const POSTGRES: Dialect = Dialect {
+    begin: "BEGIN",
+    for_update: "FOR UPDATE",
+    skip_locked: "FOR UPDATE SKIP LOCKED",
+    about: "SELECT version(), clock_timestamp(), current_setting('transaction_read_only') = 'on'",
+};
+const SQLITE: Dialect = Dialect {
+    begin: "BEGIN IMMEDIATE",
+    for_update: "",
+    skip_locked: "",
+    about: "SELECT 'SQLite ' || sqlite_version(), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), FALSE",
+};
 
 /// A row that both databases give.
 pub trait Record:

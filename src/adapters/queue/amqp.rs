@@ -1,10 +1,4 @@
-//! RabbitMQ.
-//!
-//! ```text
-//!   QUEUE_NAME            quorum queue: the jobs
-//!   QUEUE_NAME.delay.4s   quorum queues of 1, 2, 4 … 256 s: a message that has waited this long goes back to the jobs
-//!   QUEUE_NAME.dead       exchange and quorum queue: what made no sense, or was brought too often
-//! ```
+//! Jobs to RabbitMQ and from it. What is declared there is in `broker.rs`.
 //!
 //! Nothing is repaired: after any error the connection is dropped, and whoever needs it next makes a new one and declares
 //! everything again. (lapin's own recovery does not come back from every restart of a broker.)
@@ -17,23 +11,19 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future::join_all};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
-    ExchangeKind,
+    BasicProperties, Channel, Confirmation, Connection, Consumer,
     message::Delivery as Message,
-    options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-    },
-    types::{AMQPValue, FieldTable, ShortString},
-    uri::AMQPUri,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions},
+    types::{FieldTable, ShortString},
 };
-use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
-use super::{Delivery, Message as Body};
+use super::{
+    Delivery, Message as Body,
+    broker::{Broker, DELAYS, Link, PATIENCE, short, text, unavailable},
+};
 use crate::{
-    adapters::{Resource, jittered},
-    config,
+    adapters::jittered,
     domain::{
         error::{Error, Result},
         ids::JobId,
@@ -44,143 +34,8 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// How long connecting, and declaring, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the broker may take to confirm.
 const CONFIRM: Duration = Duration::from_secs(10);
-/// Seconds after which a broker that says nothing is taken for gone.
-const HEARTBEAT: u16 = 10;
-/// How often a message is brought before it is put aside. The database gives a job up long before.
-const DELIVERY_LIMIT: i64 = 20;
-/// Seconds that messages can be held for, the longest first.
-const DELAYS: [u32; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
-
-/// Which broker, and which of its queues.
-#[derive(Clone)]
-pub struct Broker {
-    uri: AMQPUri,
-    queue: String,
-}
-
-impl Broker {
-    /// The broker of `settings`; `None` if there is none.
-    ///
-    /// # Errors
-    /// `internal` when its URL can't be read.
-    pub fn new(settings: &config::Queue) -> Result<Option<Self>> {
-        let Some(url) = &settings.amqp else { return Ok(None) };
-        let mut uri: AMQPUri = url.expose_secret().parse().map_err(Error::internal)?;
-        if uri.vhost.is_empty() {
-            // A URL that ends in a slash means no other than the usual one.
-            "/".clone_into(&mut uri.vhost);
-        }
-        uri.query.heartbeat.get_or_insert(HEARTBEAT);
-        Ok(Some(Self { uri, queue: settings.name.clone() }))
-    }
-
-    fn dead(&self) -> String {
-        format!("{}.dead", self.queue)
-    }
-
-    fn delay(&self, seconds: u32) -> String {
-        format!("{}.delay.{seconds}s", self.queue)
-    }
-
-    /// A connection, and a channel on which everything is declared.
-    async fn connect(&self) -> Result<Link> {
-        let connecting = async {
-            let name = format!("darkroom {}", std::process::id());
-            let properties = ConnectionProperties::default().with_connection_name(name.into());
-            let connection = Connection::connect_uri(self.uri.clone(), properties).await?;
-            let channel = connection.create_channel().await?;
-            channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            self.declare(&channel).await?;
-            Ok(Link { connection: std::sync::Arc::new(connection), channel })
-        };
-        tokio::time::timeout(PATIENCE, connecting)
-            .await
-            .map_err(|_| unavailable("no answer"))?
-            .map_err(|error| self.refused(&error))
-    }
-
-    async fn declare(&self, channel: &Channel) -> lapin::Result<()> {
-        let exchange = ExchangeDeclareOptions { durable: true, ..Default::default() };
-        let (dead, fanout) = (self.dead(), ExchangeKind::Fanout);
-        channel.exchange_declare(short(&dead), fanout, exchange, FieldTable::default()).await?;
-        declare_queue(channel, &dead, &[]).await?;
-        let bind = QueueBindOptions::default();
-        let everything = ShortString::default();
-        channel
-            .queue_bind(short(&dead), short(&dead), everything, bind, FieldTable::default())
-            .await?;
-        declare_queue(
-            channel,
-            &self.queue,
-            &[
-                ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT)),
-                ("x-dead-letter-exchange", text(&dead)),
-            ],
-        )
-        .await?;
-        for seconds in DELAYS {
-            declare_queue(
-                channel,
-                &self.delay(seconds),
-                &[
-                    ("x-message-ttl", AMQPValue::LongLongInt(i64::from(seconds) * 1000)),
-                    ("x-dead-letter-exchange", text("")),
-                    ("x-dead-letter-routing-key", text(&self.queue)),
-                ],
-            )
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// What went wrong, for the log. Not everything is an outage that passes.
-    fn refused(&self, error: &lapin::Error) -> Error {
-        let cause = match error.kind() {
-            ErrorKind::ProtocolError(said) if said.get_id() == PRECONDITION_FAILED => format!(
-                "a queue of the name {} stands there with other properties, declared by another \
-                 version or another program: delete it when it is empty, or set QUEUE_NAME to a \
-                 name that is free ({said})",
-                self.queue
-            ),
-            _ => error.to_string(),
-        };
-        unavailable(cause)
-    }
-}
-
-/// AMQP's reply code of that name.
-const PRECONDITION_FAILED: u16 = 406;
-
-async fn declare_queue(
-    channel: &Channel,
-    name: &str,
-    arguments: &[(&str, AMQPValue)],
-) -> lapin::Result<()> {
-    let mut table = FieldTable::default();
-    table.insert(short("x-queue-type"), text("quorum"));
-    for (name, value) in arguments {
-        table.insert(short(name), value.clone());
-    }
-    let options = QueueDeclareOptions { durable: true, ..Default::default() };
-    channel.queue_declare(short(name), options, table).await?;
-    Ok(())
-}
-
-fn short(text: &str) -> ShortString {
-    text.into()
-}
-
-fn text(text: &str) -> AMQPValue {
-    AMQPValue::LongString(text.into())
-}
-
-fn unavailable(cause: impl std::fmt::Display) -> Error {
-    Error::unavailable(super::Publisher::WHAT, cause)
-}
 
 /// Messages survive the broker.
 fn properties() -> BasicProperties {
@@ -188,13 +43,6 @@ fn properties() -> BasicProperties {
     BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
-}
-
-/// A connection that works until it doesn't.
-#[derive(Clone)]
-struct Link {
-    connection: std::sync::Arc<Connection>,
-    channel: Channel,
 }
 
 /// Hands jobs over, and knows that the broker has them.

@@ -10,9 +10,15 @@ use super::{Query, Resource};
 use crate::domain::{error::Result, ids::JobId};
 
 mod amqp;
+mod broker;
 mod local;
+mod survey;
 
-pub use self::{amqp::Broker, local::LocalQueue};
+pub use self::{
+    broker::{Broker, MEND_OTHER},
+    local::LocalQueue,
+    survey::Survey,
+};
 
 /// Where jobs are handed over.
 pub enum Publisher {

@@ -2,7 +2,7 @@
 //! so that no name from outside reaches the file system and no directory grows too large.
 
 use std::{
-    io::{ErrorKind, SeekFrom},
+    io::{ErrorKind, SeekFrom, Write},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -14,8 +14,9 @@ use tokio::{
     io::{AsyncReadExt, AsyncSeekExt},
 };
 use tokio_util::io::ReaderStream;
+use uuid::Uuid;
 
-use super::{ByteStream, Spool, Spooled, hex, not_opened, refused};
+use super::{ByteStream, Probe, Spool, Spooled, hex, not_opened, refused};
 use crate::domain::error::{Error, Result};
 
 /// What is read from the disk at a time.
@@ -28,13 +29,52 @@ pub struct FsStorage {
 }
 
 impl FsStorage {
+    fn at(root: &Path) -> Self {
+        Self { objects: root.join("objects"), spool: root.join("spool") }
+    }
+
     pub(super) async fn open(root: PathBuf) -> Result<Self> {
-        let storage = Self { objects: root.join("objects"), spool: root.join("spool") };
+        let storage = Self::at(&root);
         for directory in [&storage.objects, &storage.spool] {
             tokio::fs::create_dir_all(directory).await.map_err(refused)?;
         }
         storage.open_spool().await?;
         Ok(storage)
+    }
+
+    /// See [`probe`](super::probe). All of it off the threads that wait: a disk may hang.
+    pub(super) async fn probe(root: PathBuf) -> Result<Probe> {
+        let storage = Self::at(&root);
+        blocking(move || {
+            let is_new = !storage.objects.exists();
+            let there = root.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+            if is_new {
+                tempfile::NamedTempFile::new_in(there)?;
+            } else {
+                storage.send_through()?;
+            }
+            let disk = rustix::fs::statvfs(there)?;
+            Ok(Probe { is_new, free: disk.f_bavail.saturating_mul(disk.f_frsize) })
+        })
+        .await
+    }
+
+    /// Has a file of its own go the way of an object: written, synced, named, read, removed. It lies beside the directories of
+    /// objects: one that was made for it would belong to whoever looks, who may be somebody else than the service.
+    fn send_through(&self) -> std::io::Result<()> {
+        let written = Uuid::now_v7().into_bytes();
+        let mut file = tempfile::NamedTempFile::new_in(&self.spool)?;
+        file.write_all(&written)?;
+        file.as_file().sync_all()?;
+        let target = self.objects.join(format!("probe-{}", Uuid::now_v7()));
+        file.persist(&target)?;
+        let read = std::fs::read(&target);
+        std::fs::remove_file(&target)?;
+        if read? == written {
+            Ok(())
+        } else {
+            Err(std::io::Error::other("what was written is not what is read"))
+        }
     }
 
     pub(super) async fn open_spool(&self) -> Result<Spool> {
@@ -125,7 +165,7 @@ mod tests {
     use crate::{
         adapters::{
             Query,
-            storage::{DeleteObject, GetObject, OpenObject, PutObject, Storage, SweepSpool},
+            storage::{DeleteObject, GetObject, OpenObject, PutObject, Storage, SweepSpool, probe},
         },
         domain::error::Code,
     };
@@ -200,6 +240,22 @@ mod tests {
         assert_eq!(spooled(), 1, "somebody may still write to it");
         drop(spool);
         assert_eq!(spooled(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_probe_leaves_nothing_behind() {
+        let disk = Disk::new().await;
+        let root = disk.directory.path();
+        let found = probe(root.to_owned()).await.unwrap();
+        assert!(!found.is_new && found.free > 0);
+        assert_eq!((disk.spooled(), root.join("objects").read_dir().unwrap().count()), (0, 0));
+        let elsewhere = root.join("not/yet");
+        assert!(probe(elsewhere.clone()).await.unwrap().is_new);
+        assert!(!elsewhere.parent().unwrap().exists());
+        let file = root.join("file");
+        std::fs::write(&file, "no directory").unwrap();
+        let refused = probe(file.join("data")).await.unwrap_err();
+        assert_eq!(refused.code, Code::DependencyUnavailable);
     }
 
     #[tokio::test]

@@ -251,6 +251,24 @@ impl Query<Storage> for CheckStorage {
     }
 }
 
+/// What a storage is like, for those who look before it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// Nothing was ever stored there.
+    pub is_new: bool,
+    /// Bytes that there is room for.
+    pub free: u64,
+}
+
+/// Writes, reads and removes a file of its own in the storage under `root`. Where there is none yet, none is made: it is seen
+/// whether one could be.
+///
+/// # Errors
+/// `dependency_unavailable` when the disk refuses.
+pub async fn probe(root: PathBuf) -> Result<Probe> {
+    fs::FsStorage::probe(root).await
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
