@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
 
 FROM rust:1.95-slim-bookworm AS build
-# The allocator is built with make; AVIF comes from the system's library.
+# AVIF comes from the system's library.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make pkg-config libavif-dev \
+    && apt-get install -y --no-install-recommends pkg-config libavif-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// Pictures are large, short-lived and made on many threads. The C library's allocator keeps what
 /// each thread once needed; this one gives it back (`tests/memory.rs` watches it).
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // One provider of cryptography for every connection; a second call would only confirm it.
