@@ -11,16 +11,18 @@
 //!   1  imaging          pictures, bytes to bytes
 //!   0  domain, config   nouns and rules
 //! ```
+//!
+//! `domain` and `imaging` are compiled as a crate of their own, by `engine.rs`.
+
+pub use darkroom_engine::{domain, imaging};
 
 pub mod actors;
 pub mod adapters;
 pub mod app;
 pub mod cli;
 pub mod config;
-pub mod domain;
 pub mod failpoint;
 pub mod flows;
 pub mod http;
-pub mod imaging;
 pub mod roles;
 pub mod telemetry;

@@ -290,7 +290,7 @@ def spoil(source):
         new = new.replace("NAMED(", f"crate::mutant::named({number}, ")
         change(file, old, re.sub(r"\bnext\((&?[\w.]+)\)", rf"crate::mutant::next({number}, \1, &[{listed}])", new))
         chosen += [(f"{number} {one}", name.format(one), file) for one in names]
-    change("lib.rs", "pub mod telemetry;\n", "pub mod telemetry;\n" + SWITCH)
+    change("engine.rs", "pub mod imaging;\n", "pub mod imaging;\n" + SWITCH)
     change(SPEC + "parse/object.rs", "\n    /// The field as it stands.\n", PATH)
     return chosen
 
@@ -302,10 +302,13 @@ def main():
     ignored = shutil.ignore_patterns("target", ".git", "node_modules")
     shutil.copytree(ROOT, scratch, ignore=ignored)
     chosen = spoil(scratch)
-    build = subprocess.run(["cargo", "test", "--locked", "--no-run", "--lib", "--test", "golden"], cwd=scratch, text=True, stderr=subprocess.PIPE)
-    if build.returncode:
-        raise SystemExit(build.stderr)
-    library, golden = (scratch / found if not found.startswith("/") else pathlib.Path(found) for found in re.findall(r"\((\S+/deps/\S+)\)", build.stderr))
+    def built(*what):
+        build = subprocess.run(["cargo", "test", "--locked", "--no-run", *what], cwd=scratch, text=True, stderr=subprocess.PIPE)
+        if build.returncode:
+            raise SystemExit(build.stderr)
+        return scratch / re.search(r"\((\S+/deps/\S+)\)", build.stderr)[1]
+
+    library, golden = built("--package", "darkroom-engine", "--lib"), built("--package", "darkroom", "--test", "golden")
     # Quick ones first: the next is asked only where the last noticed nothing.
     engine = [[golden], [library, "imaging::"]]
     words_first = [[library, "domain::transform", "--skip", "properties"], [library, "domain::transform"], *engine]

@@ -206,7 +206,7 @@ fn drawings_load_nothing_and_end_soon() {
         )
     };
     // Pictures from elsewhere are left out: of files, of addresses, and drawings in drawings.
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures/chelsea.png");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/pictures/chelsea.png");
     for link in [
         path,
         &format!("file://{path}"),

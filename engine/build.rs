@@ -1,4 +1,4 @@
-//! Finds libavif and compiles what speaks to it; tells cargo that the migrations are compiled in.
+//! Finds libavif and compiles what speaks to it; tells the versions of the codecs.
 
 #![allow(clippy::print_stdout, clippy::panic)]
 
@@ -24,10 +24,9 @@ const CODECS: &[&str] = &[
 const LIBAVIF: &str = "0.11";
 
 fn main() {
-    println!("cargo:rerun-if-changed=migrations");
-    println!("cargo:rerun-if-changed=src/imaging/avif.c");
-    println!("cargo:rerun-if-changed=Cargo.lock");
-    name_versions(&std::fs::read_to_string("Cargo.lock").unwrap_or_default());
+    println!("cargo:rerun-if-changed=../src/imaging/avif.c");
+    println!("cargo:rerun-if-changed=../Cargo.lock");
+    name_versions(&std::fs::read_to_string("../Cargo.lock").unwrap_or_default());
     let library = match pkg_config::Config::new().atleast_version(LIBAVIF).probe("libavif") {
         Ok(library) => library,
         Err(error) => panic!(
@@ -37,7 +36,7 @@ fn main() {
         ),
     };
     cc::Build::new()
-        .file("src/imaging/avif.c")
+        .file("../src/imaging/avif.c")
         .includes(&library.include_paths)
         .warnings(true)
         .flag_if_supported("-Wno-unused-result")
@@ -54,7 +53,7 @@ fn main() {
 fn name_versions(lock: &str) {
     let packages: Vec<&str> = lock.split("[[package]]\n").collect();
     let find = |name| packages.iter().copied().find(|package| field(package, "name") == Some(name));
-    let ours = find("darkroom").unwrap_or_default();
+    let ours = find("darkroom-engine").unwrap_or_default();
     for codec in CODECS.iter().copied() {
         let chosen = ours.lines().find_map(|line| {
             line.trim().trim_matches(['"', ',']).strip_prefix(codec)?.strip_prefix(' ')
