@@ -23,7 +23,7 @@ test: ## Format, lint, and test on SQLite and on a real Postgres, Redis and Rabb
 	setup="$$(scripts/test-setup start)"; eval "$$setup"; \
 	trap 'scripts/test-setup stop' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
 	set -x; \
-	cargo fmt --check; \
+	cargo fmt --all --check; \
 	cargo clippy --locked --all-targets -- -D warnings; \
 	cargo test --locked
 
