@@ -302,13 +302,10 @@ def main():
     ignored = shutil.ignore_patterns("target", ".git", "node_modules")
     shutil.copytree(ROOT, scratch, ignore=ignored)
     chosen = spoil(scratch)
-    def built(*what):
-        build = subprocess.run(["cargo", "test", "--locked", "--no-run", *what], cwd=scratch, text=True, stderr=subprocess.PIPE)
-        if build.returncode:
-            raise SystemExit(build.stderr)
-        return scratch / re.search(r"\((\S+/deps/\S+)\)", build.stderr)[1]
-
-    library, golden = built("--package", "darkroom-engine", "--lib"), built("--package", "darkroom", "--test", "golden")
+    build = subprocess.run(["cargo", "test", "--locked", "--no-run", "--lib", "--test", "golden"], cwd=scratch, text=True, stderr=subprocess.PIPE)
+    if build.returncode:
+        raise SystemExit(build.stderr)
+    library, golden = (scratch / re.search(rf"\((\S+/deps/{name}-\w+)\)", build.stderr)[1] for name in ("darkroom_engine", "golden"))
     # Quick ones first: the next is asked only where the last noticed nothing.
     engine = [[golden], [library, "imaging::"]]
     words_first = [[library, "domain::transform", "--skip", "properties"], [library, "domain::transform"], *engine]
