@@ -299,6 +299,14 @@ fn a_kept_profile_leaves_the_colours_alone() {
 }
 
 #[test]
+fn a_profile_that_has_no_place_is_applied() {
+    let photograph = photograph(true);
+    let made = |strip: Json| make(&photograph, json!({"strip": strip, "format": "bmp"})).bytes;
+    let (kept, converted) = (made(json!({"keep": ["icc"]})), made(json!(true)));
+    assert!(samples::read(&kept) == samples::read(&converted), "a BMP says nothing of its colours");
+}
+
+#[test]
 fn what_is_broken_is_dropped() {
     let whole = exif(true);
     for length in 0..whole.len() {
