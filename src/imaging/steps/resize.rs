@@ -258,14 +258,12 @@ fn in_gamma_light<S: Sample>(
     Ok(made)
 }
 
-/// Pixels as the resizer takes them: their bytes, and how many there are across and down.
-type Resized<B> = (B, Size);
-
-/// The part `crop` (left, top, width, height) of the pixels `from`, as large as `to`; multiplied by alpha meanwhile, if they have it.
+/// The part `crop` (left, top, width, height) of pixels of size `from`, made as large as `to`; multiplied by alpha meanwhile, if
+/// they have it.
 fn lanczos<P: PixelTrait>(
     resizer: &mut Resizer,
-    (pixels, from): Resized<&[u8]>,
-    (made, to): Resized<&mut [u8]>,
+    (pixels, from): (&[u8], Size),
+    (made, to): (&mut [u8], Size),
     crop: [f64; 4],
     has_alpha: bool,
 ) -> Result<()> {

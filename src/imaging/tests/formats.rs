@@ -25,7 +25,7 @@ fn what_loses_nothing_loses_nothing() {
             assert_eq!(made.format, Format::from_name(format).unwrap());
             let known = ImageFormat::from_extension(made.format.extension()).unwrap();
             let read = image::load_from_memory_with_format(&made.bytes, known).unwrap();
-            let again = pixels(&made.bytes, json!({"format": "png"}));
+            let again = pixels(&made.bytes, json!({}));
             for (reader, read) in [("theirs", read.into_rgba8()), ("ours", again)] {
                 assert_eq!(read.dimensions(), (37, 29));
                 for (pixel, expected) in read.pixels().zip(picture.pixels()) {
@@ -233,7 +233,8 @@ fn sixteen_bits_become_the_nearest_eight() {
         let mut file = std::io::Cursor::new(Vec::new());
         DynamicImage::ImageRgba16(deep.clone()).write_to(&mut file, source).unwrap();
         for spec in [json!({"format": "qoi"}), json!({"format": "webp", "lossless": true})] {
-            assert!(*pixels(file.get_ref(), spec.clone()) == *expected, "{source:?} {spec}");
+            let made = make(file.get_ref(), spec.clone());
+            assert!(*samples::read(&made.bytes) == *expected, "{source:?} {spec}");
         }
     }
 }
