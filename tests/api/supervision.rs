@@ -177,3 +177,22 @@ async fn a_service_waits_for_a_disk_that_is_not_there_at_the_start() {
     .await;
     ada.upload(ROCKET).await;
 }
+
+#[tokio::test]
+async fn a_storage_that_is_absent_at_start_is_waited_for() {
+    let disk = tempfile::tempdir().unwrap();
+    // As where the disk is not mounted yet: no directory can be made there.
+    let mount = disk.path().join("mount");
+    std::fs::write(&mount, "").unwrap();
+    let directory = mount.join("data");
+    let api = Sandbox::on_postgres_with(&[("DATA_DIR", directory.to_str().unwrap())]).await;
+    let ready = async || api.request(Method::GET, "/ready").send().await.unwrap().status();
+    let ada = api.register("ada").await;
+    assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    let upload = ada.request(Method::POST, "/api/v1/images").body(ROCKET).send().await;
+    problem(upload, 503, "dependency_unavailable").await;
+    std::fs::remove_file(&mount).unwrap();
+    std::fs::create_dir(&mount).unwrap();
+    eventually(async || (ready().await == StatusCode::OK).then_some(())).await;
+    ada.upload(ROCKET).await;
+}

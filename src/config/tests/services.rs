@@ -23,6 +23,14 @@ fn a_service_configured_by_half_is_a_fault_that_names_what_is_missing() {
 }
 
 #[test]
+fn a_queue_that_would_lose_jobs_is_refused_with_the_reason() {
+    let faults = env(&[("CLOUDAMQP_URL", "amqp://h"), ("QUEUE_DURABLE", "false")]).refused();
+    assert_eq!(names(&faults), ["QUEUE_DURABLE"]);
+    assert!(faults.to_string().contains("not durable would lose them"), "{faults}");
+    env(&[("CLOUDAMQP_URL", "amqp://h"), ("QUEUE_DURABLE", "true")]).accepted();
+}
+
+#[test]
 fn a_service_that_is_not_used_yet_is_warned_of() {
     for whole in [
         &[("CLOUDINARY_URL", "cloudinary://1:2@c")][..],
