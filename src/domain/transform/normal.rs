@@ -2,7 +2,8 @@
 
 use super::{
     Crop, Fit, FormatChoice, Gravity, Keep, Length, Operation, Place, Profile, Quality, Resize,
-    Source, Spec, default_quality, parse::rounded,
+    Source, Spec, default_quality,
+    parse::{MAX_DPR, rounded},
 };
 use crate::domain::{color::Color, format::Format};
 
@@ -66,7 +67,7 @@ type Sides = [Option<Length>; 2];
 impl Resize {
     fn normal(mut self) -> Option<Self> {
         let mut sides = self.sides();
-        let in_pixels = |side: &Length| matches!(side, Length::Pixels(_));
+        let in_pixels = |side: &Length| part(*side).is_none();
         if sides.iter().flatten().all(in_pixels) {
             [self.width, self.height] = self.pixels().map(|side| side.map(Length::Pixels));
             (self.aspect, self.dpr) = (None, 1.0);
@@ -76,8 +77,7 @@ impl Resize {
             self.fit = Fit::Cover;
         }
         let fits_within = matches!(self.fit, Fit::Fill | Fit::Inside | Fit::Cover);
-        let in_parts = self.aspect.is_none() && !sides.iter().flatten().any(in_pixels);
-        if !self.enlarge && fits_within && in_parts {
+        if !self.enlarge && fits_within && self.aspect.is_none() {
             // No side becomes longer than it was: one that is said to be is as good as one that is to stay.
             sides = sides.map(|side| side.map(at_most_whole));
         }
@@ -160,22 +160,62 @@ fn at_most_whole(side: Length) -> Length {
 }
 
 /// How sides are written: parts of the picture's own as they are, and where one is not less than all of it, as parts of the
-/// least of a few `dpr`s. Pixels beside such a one are not always a multiple of a `dpr`: these stay as they were given.
+/// least of a few `dpr`s.
 fn written(sides: Sides) -> Option<(Sides, f64)> {
-    let part = |side: &Length| match side {
-        Length::Fraction(part) => Some(*part),
-        Length::Pixels(_) => None,
+    let largest = sides.iter().flatten().copied().filter_map(part).fold(0.0, f64::max);
+    let pixels = sides.iter().flatten().find_map(|side| match side {
+        Length::Pixels(pixels) => Some(*pixels),
+        Length::Fraction(_) => None,
+    });
+    let dpr = match pixels {
+        _ if largest < 1.0 => 1.0,
+        None => [2.0, 5.0, 10.0].into_iter().find(|dpr| *dpr > largest)?,
+        Some(pixels) => common_dpr(largest, pixels)?,
     };
-    let largest = sides.iter().flatten().filter_map(part).fold(0.0, f64::max);
-    if largest < 1.0 {
-        return Some((sides, 1.0));
+    let of = |side: Length| match side {
+        Length::Fraction(part) => Length::part(part / dpr),
+        Length::Pixels(pixels) => Length::Pixels(shared_out(pixels, dpr)),
+    };
+    Some((if dpr == 1.0 { sides } else { sides.map(|side| side.map(of)) }, dpr))
+}
+
+fn part(side: Length) -> Option<f64> {
+    match side {
+        Length::Fraction(part) => Some(part),
+        Length::Pixels(_) => None,
     }
-    if sides.iter().flatten().any(|side| part(side).is_none()) {
-        return None;
-    }
-    let dpr = [2.0, 5.0, 10.0].into_iter().find(|dpr| *dpr > largest)?;
-    let of = |side: Length| part(&side).map_or(side, |part| Length::part(part / dpr));
-    Some((sides.map(|side| side.map(of)), dpr))
+}
+
+/// The `dpr` that a side of `part` times the picture's own and one of `pixels` are written with: of the fewest digits, of these
+/// the least, that brings back both as they are. A `dpr` that a client may have written is always among them.
+fn common_dpr(part: f64, pixels: u32) -> Option<f64> {
+    const DIGITS: i32 = 6;
+    let side = f64::from(pixels);
+    let brings_back = |dpr: f64| {
+        let Length::Fraction(share) = Length::part(part / dpr) else { return false };
+        dpr <= MAX_DPR
+            && rounded(share * dpr) == part
+            && to_pixels(f64::from(shared_out(pixels, dpr)) * dpr) == pixels
+    };
+    let above = |digits: i32| {
+        let ones = 10_f64.powi(digits);
+        (ones, (part * ones).floor() + 1.0)
+    };
+    let last = 10_f64.powi(DIGITS);
+    (0..=DIGITS).map(above).chain([(last, (part * last).round())]).find_map(|(ones, least)| {
+        // The more pixels are multiplied, the less is the dpr.
+        let most = shared_out(pixels, part);
+        (1..=most).rev().find_map(|multiplied| {
+            let lowest = ((side - 0.5) / f64::from(multiplied) * ones).ceil();
+            let dpr = lowest.max(least) / ones;
+            brings_back(dpr).then_some(dpr)
+        })
+    })
+}
+
+/// The pixels that are nearest to `pixels` when they are multiplied by `dpr`.
+fn shared_out(pixels: u32, dpr: f64) -> u32 {
+    to_pixels(f64::from(pixels) / dpr)
 }
 
 impl Crop {

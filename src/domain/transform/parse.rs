@@ -15,6 +15,8 @@ use crate::domain::error::Fault;
 
 /// The longest side that may be asked for.
 pub(super) const MAX_SIDE: u32 = 8000;
+/// The most that `dpr` may be.
+pub(super) const MAX_DPR: f64 = 10.0;
 /// The farthest place that a crop may begin at, to either side.
 pub(super) const MAX_OFFSET: i32 = 1_000_000;
 /// The widest border.

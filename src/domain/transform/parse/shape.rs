@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    CROP, MAX_OFFSET, MAX_SIDE, POINT, RESIZE,
+    CROP, MAX_DPR, MAX_OFFSET, MAX_SIDE, POINT, RESIZE,
     object::{Object, rounded, whole},
 };
 use crate::domain::{
@@ -28,7 +28,7 @@ pub(super) fn read_resize(mut fields: Object<'_, '_>, background: Color) -> Opti
     let gravity = read_gravity(&mut fields).unwrap_or(Gravity::CENTER);
     let background = fields.color("background").unwrap_or(background);
     let enlarge = fields.boolean("enlarge").unwrap_or(true);
-    let dpr = fields.number("dpr", 0.1, 10.0).unwrap_or(1.0);
+    let dpr = fields.number("dpr", 0.1, MAX_DPR).unwrap_or(1.0);
     let resize = Resize { width, height, aspect, fit, gravity, background, enlarge, dpr };
     let (cause, sides) =
         if dpr == 1.0 { ("aspect", resize.pixels()) } else { ("dpr", resize.pixels()) };

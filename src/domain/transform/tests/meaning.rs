@@ -1,6 +1,6 @@
 //! One meaning has one form, and another meaning another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -213,6 +213,33 @@ fn one_meaning_has_one_form() {
     }
 }
 
+/// A part of one side beside pixels of the other: whatever `dpr` shares them out, two such sizes have one form just when both
+/// sides come to the same, a part to six digits.
+#[test]
+fn a_part_beside_pixels_has_one_form() {
+    let mut forms = HashMap::new();
+    let dprs: [f64; 14] =
+        [0.5, 1.0, 1.05, 1.25, 1.5, 1.999_999, 2.0, 2.5, 3.0, 3.3, 4.0, 5.0, 8.0, 10.0];
+    for dpr in dprs {
+        for part in [0.05_f64, 0.1, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.8, 0.9, 0.999_999] {
+            for pixels in (1..=40).map(f64::from).chain([100.0, 101.0, 799.0, 800.0]) {
+                let spec = parse(json!({"resize": {"width": part, "height": pixels, "dpr": dpr}}));
+                let meaning = ((part * dpr * 1e6).round(), (pixels * dpr).round().max(1.0));
+                let meaning = format!("{meaning:?}");
+                let form = spec.canonical().to_string();
+                assert_eq!(parse(spec.canonical()), spec, "{form}");
+                assert_eq!(
+                    forms.entry(meaning.clone()).or_insert(form.clone()),
+                    &form,
+                    "{meaning}"
+                );
+            }
+        }
+    }
+    let different: HashSet<_> = forms.values().collect();
+    assert_eq!(different.len(), forms.len());
+}
+
 /// Pairs of sizes that mean the same, whatever the picture; `null` keeps the size that it has.
 #[test]
 fn one_size_has_one_form() {
@@ -234,10 +261,31 @@ fn one_size_has_one_form() {
             json!({"width": 0.25, "dpr": 4, "aspect": 2}),
             json!({"width": 0.5, "dpr": 2, "aspect": 2}),
         ),
-        // Beside pixels they are as they are written: 151 pixels are nothing times 2.
+        // Beside pixels they are parts of the first dpr, of the fewest digits, that brings back both: 151 is nothing times 2.
+        (
+            json!({"width": 0.75, "height": 100, "dpr": 2}),
+            json!({"width": 0.75, "height": 100, "dpr": 2}),
+        ),
+        (
+            json!({"width": 0.6, "height": 80, "dpr": 2.5}),
+            json!({"width": 0.75, "height": 100, "dpr": 2}),
+        ),
         (
             json!({"width": 0.9, "height": 100, "dpr": 1.51}),
-            json!({"width": 0.9, "height": 100, "dpr": 1.51}),
+            json!({"width": 0.970_714_3, "height": 108, "dpr": 1.4}),
+        ),
+        (
+            json!({"width": 7, "height": 0.999_999_9, "dpr": 1.3}),
+            json!({"width": 5, "height": 0.722_222_2, "dpr": 1.8}),
+        ),
+        // One pixel more, or a hair more of the side, is another size.
+        (
+            json!({"width": 0.75, "height": 101, "dpr": 2}),
+            json!({"width": 0.75, "height": 101, "dpr": 2}),
+        ),
+        (
+            json!({"width": 0.750_001, "height": 100, "dpr": 2}),
+            json!({"width": 0.750_001, "height": 100, "dpr": 2}),
         ),
         // All of it is no change.
         (json!({"width": 0.5, "dpr": 2}), Value::Null),
@@ -288,6 +336,15 @@ fn one_size_has_one_form() {
         (
             json!({"width": 0.9, "height": 0.2, "dpr": 2, "enlarge": false}),
             json!({"width": 0.5, "height": 0.2, "dpr": 2}),
+        ),
+        // Beside pixels too, whatever the dpr.
+        (
+            json!({"width": 0.9, "height": 80, "dpr": 2.5, "enlarge": false}),
+            json!({"width": 0.5, "height": 100, "dpr": 2, "enlarge": false}),
+        ),
+        (
+            json!({"width": 0.6, "height": 100, "dpr": 2, "enlarge": false, "fit": "inside"}),
+            json!({"width": 0.5, "height": 100, "dpr": 2, "fit": "inside"}),
         ),
         // But padding is made up to the size that was asked for, and a ratio holds for the side that is asked for.
         (

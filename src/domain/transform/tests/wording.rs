@@ -110,9 +110,7 @@ fn share_out(resize: &mut Value) {
     let given = || sides.into_iter().flatten();
     let is_exact = few_digits(dpr)
         && given().all(|side| if part(side) { few_digits(side) } else { side % 2.0 == 0.0 });
-    // Pixels beside a part that is more than all of it have one form only.
-    let is_mixed = given().any(part) && given().any(|side| !part(side));
-    if is_exact && !(is_mixed && given().any(|side| part(side) && side * dpr >= 1.0)) {
+    if is_exact {
         for (name, side) in ["width", "height"].into_iter().zip(sides) {
             if let Some(side) = side {
                 resize[name] = json!(side / 2.0);
