@@ -299,9 +299,11 @@ async fn start_actors(
             }
         })
     });
-    let data_dir = config.data_dir.clone();
-    let open_storage: Open<Storage> =
-        Arc::new(move || Box::pin(Storage::open_fs(data_dir.clone())));
+    let (settings, data_dir) = (config.storage.clone(), config.data_dir.clone());
+    let open_storage: Open<Storage> = Arc::new(move || {
+        let (settings, data_dir) = (settings.clone(), data_dir.clone());
+        Box::pin(async move { Storage::open(settings.kind, &settings, data_dir).await })
+    });
     let redis = config.redis.clone();
     let open_cache: Open<Cache> = Arc::new(move || {
         let opened = redis.as_ref().map_or_else(|| Ok(Cache::memory(CACHE_SIZE)), Cache::redis);
@@ -333,8 +335,11 @@ async fn start_actors(
         storage: services.storage.clone(),
         doorbell: services.deletions.clone(),
     };
-    let expired =
-        RemoveExpired { database: services.database.clone(), storage: services.storage.clone() };
+    let expired = RemoveExpired {
+        database: services.database.clone(),
+        storage: services.storage.clone(),
+        deletions: services.deletions.clone(),
+    };
     let rescued = RescueLost {
         database: services.database.clone(),
         doorbell: services.jobs.clone(),

@@ -20,6 +20,8 @@ mod idempotency;
 mod images;
 #[path = "db/jobs.rs"]
 mod jobs;
+#[path = "db/objects.rs"]
+mod objects;
 #[path = "db/operator.rs"]
 mod operator;
 #[path = "db/outbox.rs"]
@@ -136,6 +138,14 @@ suite! {
         a_reset_password_ends_every_login
         a_revocation_spares_api_keys_unless_they_are_meant
         a_database_says_what_it_is;
+    objects:
+        equal_bytes_are_one_object
+        what_is_there_need_not_be_stored
+        of_many_at_once_one_is_kept
+        variants_share_them_too
+        an_account_takes_its_objects_with_it
+        what_a_crash_left_is_swept_after_its_time
+        what_was_stored_in_vain_is_removed;
     operator:
         an_operator_sees_all_and_retries_any
         a_purge_forgets_what_ended_and_nothing_else;

@@ -82,12 +82,12 @@ impl Chore for Describer {
 
 impl Describer {
     async fn look_at(&self, image: &Undescribed, cancel: &Cancel) -> Result<Facts> {
-        let size = u32::try_from(image.size / 1024 + 1).unwrap_or(u32::MAX);
+        let size = u32::try_from(image.object.size / 1024 + 1).unwrap_or(u32::MAX);
         let room = self.originals.clone().acquire_many_owned(size).await;
         let _room = room.map_err(Error::internal)?;
-        let key = image.object_key.clone();
+        let object = image.object.clone();
         let input =
-            self.storage.ask(GetObject { key }).await.map_err(|error| match error.code {
+            self.storage.ask(GetObject { object }).await.map_err(|error| match error.code {
                 // The row is there and its object is not: being deleted in this moment, or out of reach.
                 Code::NotFound => Error::unavailable(Storage::WHAT, error),
                 _ => error,

@@ -18,6 +18,7 @@ use crate::{
             events::PurgeEvents,
             idempotency::PurgeKeys,
             now,
+            objects::SweepObjects,
             queue::RescueJobs,
             tokens::PurgeTokens,
         },
@@ -28,6 +29,9 @@ use crate::{
 
 /// Objects removed before the next look at the list.
 const BATCH: i64 = 100;
+
+/// How long an object that no row names may be one that is just being stored.
+const STORING: TimeDelta = TimeDelta::days(1);
 
 /// How long it can be asked what happened to a job.
 const EVENTS_KEPT: TimeDelta = TimeDelta::days(1);
@@ -112,6 +116,23 @@ pub struct RemoveExpired {
     pub database: Address<Db>,
     /// Has the uploads.
     pub storage: Address<Storage>,
+    /// To be rung when objects are to be removed.
+    pub deletions: Doorbell,
+}
+
+impl RemoveExpired {
+    /// Has removed what crashes have left in the storage.
+    async fn sweep_objects(&self) -> Result<()> {
+        loop {
+            let (now, limit) = (now(), BATCH);
+            let sweep = SweepObjects { before: now - STORING, limit, now };
+            match self.database.ask(sweep).await? {
+                0 => return Ok(()),
+                objects => tracing::info!(objects, "objects that nothing names are removed"),
+            }
+            self.deletions.ring();
+        }
+    }
 }
 
 impl Chore for RemoveExpired {
@@ -122,6 +143,7 @@ impl Chore for RemoveExpired {
         self.database.ask(PurgeTokens { now: now() }).await?;
         self.database.ask(PurgeKeys { now: now() }).await?;
         self.database.ask(PurgeEvents { before: now() - EVENTS_KEPT }).await?;
+        self.sweep_objects().await?;
         self.storage.ask(SweepSpool).await?;
         Ok(())
     }

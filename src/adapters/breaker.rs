@@ -39,6 +39,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the last try failed.
+    pub fn is_open(&self) -> bool {
+        self.retry_at.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Says how a try ended.
     pub fn record(&self, reached: bool, now: Instant) -> Option<Change> {
         let mut retry_at = self.retry_at.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,7 @@ use std::{future::Future, time::Duration};
 
 use crate::domain::error::Result;
 
+mod breaker;
 pub mod cache;
 pub mod db;
 pub mod password;

@@ -12,6 +12,7 @@ use super::{
     report::{Fault, Faults, Warning},
     secrets, services,
     settings::{Said, Settings},
+    storage::{self, Storage, StorageKind},
     table::{self, Preset, TABLE, Variable},
 };
 use crate::{
@@ -38,17 +39,19 @@ impl Settings {
         let mut warnings = self.warnings.clone();
         let values = self.values(&mut faults);
 
-        services::check(self, &mut faults, &mut warnings);
+        services::check(self, &mut faults);
         check_auth(self, &values, &mut faults, &mut warnings);
         check_database(self, &values, &mut faults, &mut warnings);
         check_queue(self, &values, &mut faults, &mut warnings);
-        check_roles(self, &values, &mut warnings);
         check_times(&values, &mut faults, &mut warnings);
 
         let database = self.said_first(DATABASE_NAMES).and_then(|said| values.secret(said.name));
         let broker = self.said_first(BROKER_NAMES).and_then(|said| values.secret(said.name));
         let redis = redis::meant(self, &mut faults, &mut warnings);
-        settle(config(&values, database, broker, redis), faults, warnings)
+        let storage = storage::meant(self, &values, &mut faults, &mut warnings);
+        let kind = storage.as_ref().map(|storage| storage.kind);
+        check_roles(self, &values, kind, &mut warnings);
+        settle(config(&values, database, broker, redis, storage), faults, warnings)
     }
 
     /// The database alone, for a migration: a job of its own, which is given no other secret.
@@ -203,6 +206,13 @@ impl Values {
         self.optional(name).and_then(pick).cloned().unwrap_or_default()
     }
 
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        match self.optional(name)? {
+            Value::Flag(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
     pub(super) fn number<T: TryFrom<u64>>(&self, name: &str) -> Result<T, Fault> {
         match self.required(name)? {
             Value::Number(number) => T::try_from(*number).map_err(|_| mismatch(name)),
@@ -231,6 +241,7 @@ fn config(
     database: Option<SecretString>,
     broker: Option<SecretString>,
     redis: Option<Redis>,
+    storage: Option<Storage>,
 ) -> Result<Config, Fault> {
     let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
 
@@ -270,6 +281,7 @@ fn config(
         },
         database: database_of(values, database)?,
         redis,
+        storage: storage.ok_or_else(|| mismatch("STORAGE"))?,
         auth: Auth {
             jwt_secret: values.secret("JWT_SECRET"),
             jwt_expiry: values.time("JWT_EXPIRY")?,
@@ -429,7 +441,12 @@ fn check_queue(
 }
 
 /// What parts of the service that are apart must have in common.
-fn check_roles(settings: &Settings, values: &Values, warnings: &mut Vec<Warning>) {
+fn check_roles(
+    settings: &Settings,
+    values: &Values,
+    kind: Option<StorageKind>,
+    warnings: &mut Vec<Warning>,
+) {
     let roles = match values.optional("ROLE") {
         Some(Value::Roles(roles)) if *roles != Roles::BOTH => *roles,
         _ => return,
@@ -440,7 +457,9 @@ fn check_roles(settings: &Settings, values: &Values, warnings: &mut Vec<Warning>
              this one; set SUPABASE_DB_URL, or ROLE=both"
         );
         warnings.push(Warning::new("ROLE", detail));
-    } else if let Some(directory) = values.text("DATA_DIR") {
+    } else if kind == Some(StorageKind::Fs)
+        && let Some(directory) = values.text("DATA_DIR")
+    {
         let detail = format!(
             "= {directory} holds the pictures, and this process is only the {roles}: every process of \
              the service must see the same files there"

@@ -8,6 +8,7 @@ use super::{
     report::{Fault, Warning},
     secrets, services,
     settings::Settings,
+    storage::{self, StorageKind},
     table::{Preset, TABLE, Variable},
 };
 
@@ -66,10 +67,15 @@ impl Settings {
         })
     }
 
-    fn mode(&self) -> &'static str {
+    fn mode(&self) -> String {
+        let pictures = match storage::kind(self) {
+            None | Some(StorageKind::Fs) => "on this machine",
+            Some(StorageKind::S3) => "in an S3 bucket",
+            Some(StorageKind::Cloudinary) => "at Cloudinary",
+        };
         match self.said_first(DATABASE_NAMES) {
-            Some(_) => "with Postgres: rows live there, pictures on this machine",
-            None => "embedded: nothing but this machine is needed",
+            Some(_) => format!("rows in Postgres, pictures {pictures}"),
+            None => format!("embedded: rows in a file of this machine, pictures {pictures}"),
         }
     }
 
@@ -81,7 +87,7 @@ impl Settings {
             Err(found) => found,
         };
         let mut halves = Vec::new();
-        services::check(self, &mut halves, &mut Vec::new());
+        services::check(self, &mut halves);
         let (halves, faults): (Vec<_>, Vec<_>) =
             found.faults.into_iter().partition(|fault| halves.contains(fault));
         let halves = halves.into_iter().map(|fault| Warning::new(fault.name, fault.detail));

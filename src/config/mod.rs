@@ -14,6 +14,7 @@ mod secrets;
 mod services;
 mod settings;
 mod spelling;
+mod storage;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use self::{
     report::{Fault, Faults, Warning},
     secrets::redact_url,
     settings::{Said, Settings, Source},
+    storage::{Cloudinary, S3, SignatureAlgorithm, Storage, StorageKind},
     table::{Preset, TABLE, Variable, find},
 };
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub http: Http,
     /// Where rows live.
     pub database: Database,
+    /// Where pictures live.
+    pub storage: Storage,
     /// What all processes share and none needs; `None`: each keeps its own.
     pub redis: Option<Redis>,
     /// Tokens.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::{
     format::Format,
     ids::{DeletionId, ImageId, UserId},
+    object::Object,
 };
 
 /// A picture as it was uploaded.
@@ -44,6 +45,13 @@ pub struct Image {
     pub object_key: String,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
+}
+
+impl Image {
+    /// Its bytes in the storage.
+    pub fn object(&self) -> Object {
+        Object::new(&self.object_key, self.size, &self.sha256)
+    }
 }
 
 /// What can be said of a picture once its pixels were looked at.

@@ -9,6 +9,7 @@ use super::{
     error::{Code, Error},
     format::Format,
     ids::{ImageId, UserId, VariantId},
+    object::Object,
 };
 
 /// How far a variant has come.
@@ -63,6 +64,13 @@ pub struct Made {
     pub sha256: String,
     /// Where the storage has the bytes.
     pub object_key: String,
+}
+
+impl Made {
+    /// Its bytes in the storage.
+    pub fn object(&self) -> Object {
+        Object::new(&self.object_key, self.size, &self.sha256)
+    }
 }
 
 /// Why a job, and with it a variant, failed; as kept and shown.

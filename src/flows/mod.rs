@@ -20,6 +20,7 @@ pub mod events;
 pub mod flights;
 pub mod jobs;
 pub mod metadata;
+mod objects;
 pub mod overlays;
 pub mod sessions;
 pub mod transform;

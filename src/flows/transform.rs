@@ -3,9 +3,8 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
-use super::{Services, metadata, overlays};
+use super::{Services, metadata, objects, overlays};
 use crate::{
     actors::{consumer::backoff, transformer::Priority},
     adapters::{
@@ -15,7 +14,7 @@ use crate::{
             now,
             variants::{CompleteVariant, FailVariant, ReserveVariant, VariantBySpec},
         },
-        storage::{DeleteObject, GetObject, PutObject, Storage, hex},
+        storage::{Body, GetObject, Storage},
     },
     domain::{
         error::{Code, Error, Result},
@@ -78,7 +77,7 @@ pub async fn transform_now(
     loop {
         let cancel = Cancel::default();
         match make(services, &image, &variant, spec.clone(), Priority::Interactive, cancel).await? {
-            Ok(made) => return Ok((complete(services, id, made).await?, false)),
+            Ok(made) => return Ok((complete(services, variant, made).await?, false)),
             // It was a job's, and the job was cancelled: that is not for us.
             Err(imaging::Failure::Cancelled) => {}
             Err(imaging::Failure::Refused(error)) => {
@@ -104,12 +103,16 @@ async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>>
 }
 
 /// Records a variant as ready. If its image has gone meanwhile, its object goes too.
-async fn complete(services: &Services, id: VariantId, made: variant::Made) -> Result<Variant> {
+async fn complete(
+    services: &Services,
+    Variant { id, user_id, .. }: Variant,
+    made: variant::Made,
+) -> Result<Variant> {
     let key = made.object_key.clone();
     let query = CompleteVariant { id, made, engine: imaging::ENGINE, now: now() };
     let completed = services.database.ask(query).await;
     if completed.as_ref().is_err_and(|error| error.code == Code::NotFound) {
-        services.storage.ask(DeleteObject { key }).await?;
+        objects::abandon(services, user_id, key).await?;
     }
     completed
 }
@@ -124,10 +127,9 @@ async fn make(
     cancel: Cancel,
 ) -> Result<Made> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
-    let original = GetObject { key: image.object_key.clone() };
-    // Of the row, not of the spec: when the variant is deleted and made again, the old object is removed
-    // after the new one was stored.
-    let object_key = format!("variants/{}-{}", variant.id, imaging::ENGINE);
+    let database = services.database.clone();
+    let original = GetObject { object: image.object() };
+    let user_id = image.user_id;
     let (originals, timeout) = (services.originals.clone(), services.limits.timeout);
     let largest = services.limits.upload_size / 1024 + 1;
     let size = u64::try_from(image.size).unwrap_or(0) / 1024 + 1;
@@ -138,7 +140,7 @@ async fn make(
     let mut size = size;
     for mark in overlays::find(services, image.user_id, &spec).await? {
         size = size.saturating_add(u32::try_from(mark.size / 1024 + 1).unwrap_or(u32::MAX));
-        marks.push((mark.id, mark.object_key));
+        marks.push((mark.id, mark.object()));
     }
     let size = size.min(u32::try_from(largest).unwrap_or(u32::MAX));
     let work = || async move {
@@ -152,23 +154,24 @@ async fn make(
             _ => imaging::Failure::Refused(error),
         })?;
         let mut overlays = Overlays::new();
-        for (id, key) in marks {
-            let file = storage.ask(GetObject { key }).await.map_err(imaging::Failure::Refused)?;
+        for (id, object) in marks {
+            let file =
+                storage.ask(GetObject { object }).await.map_err(imaging::Failure::Refused)?;
             overlays.insert(id, file);
         }
         let output = transformer.transform(input, overlays, spec, priority, cancel).await?;
-        let bytes = Bytes::from(output.bytes);
-        let made = variant::Made {
+        let body = Body::bytes(Bytes::from(output.bytes));
+        let (size, sha256) = (body.size(), body.sha256().to_owned());
+        let owners = (&database, &storage);
+        let stored = objects::store(owners, user_id, output.format, body).await;
+        Ok(variant::Made {
             format: output.format,
-            size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+            size: i64::try_from(size).unwrap_or(i64::MAX),
             width: output.width,
             height: output.height,
-            sha256: hex(&Sha256::digest(&bytes)),
-            object_key: object_key.clone(),
-        };
-        let put = PutObject { key: object_key, bytes };
-        storage.ask(put).await.map_err(imaging::Failure::Refused)?;
-        Ok(made)
+            sha256,
+            object_key: stored.map_err(imaging::Failure::Refused)?,
+        })
     };
     services.flights.join(variant.id, work).await
 }

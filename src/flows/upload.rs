@@ -7,12 +7,13 @@ use super::{
     Services,
     enqueue::job_for,
     jobs::changed,
+    objects,
     transform::{plan, source},
 };
 use crate::{
     adapters::{
         db::{images::InsertImage, now},
-        storage::{Commit, DeleteObject, OpenSpool, Spool, Spooled},
+        storage::{OpenSpool, Spool, Spooled},
     },
     domain::{
         error::{Code, Error, Result},
@@ -90,7 +91,7 @@ pub async fn store(
     let probing = move |file| imaging::probe(BufReader::new(file), &limits);
     let (spooled, probe) = spooled.read(probing).await?;
     let id = ImageId::new();
-    let image = Image {
+    let mut image = Image {
         id,
         user_id,
         filename: description.filename,
@@ -105,7 +106,7 @@ pub async fn store(
         tags: description.tags,
         focus: None,
         facts: Facts::default(),
-        object_key: format!("images/{id}"),
+        object_key: String::new(),
         created_at: now(),
     };
     let jobs: Vec<_> = description
@@ -118,16 +119,32 @@ pub async fn store(
         })
         .collect();
     let accepted: Vec<Job> = jobs.iter().map(|(_, job)| job.clone()).collect();
-    let key = image.object_key.clone();
-    services.storage.ask(Commit { spooled, key: key.clone() }).await?;
-    let inserted = services.database.ask(InsertImage { image: image.clone(), jobs }).await;
-    if let Err(error) = inserted {
-        // `unavailable` may mean that the row is there all the same: then the object must stay.
-        if error.code == Code::NotFound {
-            services.storage.ask(DeleteObject { key }).await?;
+    let known = (spooled.size, spooled.sha256.clone());
+    let mut body = Some(spooled.into_body());
+    loop {
+        let bytes = (known.0, known.1.as_str());
+        let (key, is_stored) =
+            objects::store_once(services, user_id, image.format, &mut body, bytes).await?;
+        image.object_key = key;
+        let insert = InsertImage { image: image.clone(), is_stored, jobs: jobs.clone() };
+        match services.database.ask(insert).await {
+            Ok(Some(key)) => {
+                image.object_key = key;
+                break;
+            }
+            // It went between the two: once more.
+            Ok(None) => {}
+            Err(error) => {
+                // `unavailable` may mean that the row is there all the same: then the object must stay.
+                if error.code == Code::NotFound && !is_stored {
+                    objects::abandon(services, user_id, image.object_key).await?;
+                }
+                return Err(error);
+            }
         }
-        return Err(error);
     }
+    // One that was stored by somebody else at the same time has left its own.
+    services.deletions.ring();
     services.uploads.ring();
     for job in &accepted {
         changed(services, job);

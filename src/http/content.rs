@@ -15,6 +15,7 @@ use crate::{
     domain::{
         error::{Code, Error, Result},
         format::Format,
+        object::Object,
     },
 };
 
@@ -22,12 +23,8 @@ use crate::{
 pub struct Content {
     /// What the bytes are.
     pub format: Format,
-    /// How many.
-    pub size: u64,
-    /// Their SHA-256, hex: the strong `ETag`.
-    pub sha256: String,
-    /// Where the storage has them.
-    pub object_key: String,
+    /// Where they are; their hash is the strong `ETag`.
+    pub object: Object,
 }
 
 /// Answers with `content`, or the part of it that was asked for.
@@ -35,7 +32,8 @@ pub struct Content {
 /// # Errors
 /// `range_not_satisfiable`, `dependency_unavailable` if the object can't be reached.
 pub async fn serve(request: &Request, content: Content) -> Result<Response> {
-    let etag = format!("\"{}\"", content.sha256);
+    let etag = format!("\"{}\"", content.object.sha256);
+    let size = content.object.size;
     let matches = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value.to_str().is_ok_and(|value| value.split(',').any(|tag| is_match(tag, &etag)))
     });
@@ -47,19 +45,18 @@ pub async fn serve(request: &Request, content: Content) -> Result<Response> {
     // A range of something else than what the client has is of no use to it.
     let same = request.header(header::IF_RANGE).is_none_or(|value| value.trim() == etag);
     let range = request.header(header::RANGE).filter(|_| same);
-    let range = match range.map(|range| parse_range(range, content.size)) {
+    let range = match range.map(|range| parse_range(range, size)) {
         None | Some(Range::Ignored) => None,
         Some(Range::Part(first, last)) => Some((first, last)),
         Some(Range::Unsatisfiable) => {
-            let detail = format!("the content has {} bytes", content.size);
+            let detail = format!("the content has {size} bytes");
             let response = super::problem::raise(Error::new(Code::RangeNotSatisfiable, detail));
-            let value = format!("bytes */{}", content.size);
+            let value = format!("bytes */{size}");
             return super::body::with_header(response, "content-range", &value);
         }
     };
-    let (offset, length) =
-        range.map_or((0, content.size), |(first, last)| (first, last - first + 1));
-    let object = OpenObject { key: content.object_key, offset, length };
+    let (offset, length) = range.map_or((0, size), |(first, last)| (first, last - first + 1));
+    let object = OpenObject { object: content.object, part: offset..offset + length };
     let stream =
         request.services().storage.ask(object).await.map_err(|error| match error.code {
             // The row is there and its object is not: being deleted in this moment, or out of reach.
@@ -72,7 +69,7 @@ pub async fn serve(request: &Request, content: Content) -> Result<Response> {
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if let Some((first, last)) = range {
-        let value = format!("bytes {first}-{last}/{}", content.size);
+        let value = format!("bytes {first}-{last}/{size}");
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         response = super::body::with_header(response, "content-range", &value)?;
     }

@@ -313,12 +313,7 @@ pub(super) fn check_tags(tags: Vec<String>) -> Result<Vec<String>, Vec<Fault>> {
 pub(super) async fn original(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let image = find(&request, user_id, &id).await?;
-    let content = Content {
-        format: image.format,
-        size: u64::try_from(image.size).unwrap_or(0),
-        sha256: image.sha256,
-        object_key: image.object_key,
-    };
+    let content = Content { format: image.format, object: image.object() };
     content::serve(&request, content).await
 }
 

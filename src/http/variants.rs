@@ -118,12 +118,7 @@ pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
     let variant = find(&request, user_id, &id).await?;
     match (variant.status, variant.made, variant.error) {
         (VariantStatus::Ready, Some(made), _) => {
-            let content = Content {
-                format: made.format,
-                size: u64::try_from(made.size).unwrap_or(0),
-                sha256: made.sha256,
-                object_key: made.object_key,
-            };
+            let content = Content { format: made.format, object: made.object() };
             content::serve(&request, content).await
         }
         (VariantStatus::Failed, _, Some(failure)) => Err(failure.to_error()),

@@ -121,7 +121,9 @@ pub async fn an_upload_at_once_is_either_deleted_or_refused(sandbox: &Sandbox) {
         .iter()
         .map(|image| {
             let (db, image) = (sandbox.db.clone(), image.clone());
-            tokio::spawn(async move { InsertImage { image, jobs: Vec::new() }.run(&db).await })
+            tokio::spawn(async move {
+                InsertImage { image, is_stored: false, jobs: Vec::new() }.run(&db).await
+            })
         })
         .collect();
     let (user_id, deletion_id) = (user.id, DeletionId::new());
@@ -136,7 +138,11 @@ pub async fn an_upload_at_once_is_either_deleted_or_refused(sandbox: &Sandbox) {
 
 pub async fn a_long_list_of_objects_is_kept(sandbox: &Sandbox) {
     let user = sandbox.user("ada").await;
-    let inserts = (0..1101).map(|_| InsertImage { image: image(user.id), jobs: Vec::new() });
+    let inserts = (0..1101).map(|_| InsertImage {
+        image: image(user.id),
+        is_stored: false,
+        jobs: Vec::new(),
+    });
     for answer in sandbox.together(inserts.collect()).await {
         answer.unwrap();
     }

@@ -13,7 +13,7 @@ use darkroom::{
 use crate::sandbox::{Sandbox, image, job, now, variant};
 
 async fn insert(sandbox: &Sandbox, image: Image) -> Image {
-    sandbox.get(InsertImage { image: image.clone(), jobs: Vec::new() }).await;
+    sandbox.get(InsertImage { image: image.clone(), is_stored: false, jobs: Vec::new() }).await;
     image
 }
 
@@ -139,15 +139,17 @@ pub async fn eager_jobs_come_with_the_image(sandbox: &Sandbox) {
             (variant, job)
         })
         .to_vec();
-    let enqueued = sandbox.get(InsertImage { image: image.clone(), jobs: jobs.clone() }).await;
-    assert_eq!(enqueued[..2], jobs[..2]);
-    assert_eq!(enqueued[2], jobs[0], "of equal specs, one");
+    let insert = InsertImage { image: image.clone(), is_stored: false, jobs: jobs.clone() };
+    assert_eq!(sandbox.get(insert).await, Some(image.object_key));
+    let again = JobById { user_id: user.id, id: jobs[2].1.id };
+    assert_eq!(sandbox.refusal(again).await, Code::NotFound, "of equal specs, one");
+    sandbox.get(JobById { user_id: user.id, id: jobs[0].1.id }).await;
     let job = sandbox.get(JobById { user_id: user.id, id: jobs[1].1.id }).await;
     assert_eq!(job, jobs[1].1);
 }
 
 pub async fn an_image_without_an_account_is_refused(sandbox: &Sandbox) {
-    let insert = InsertImage { image: image(UserId::new()), jobs: Vec::new() };
+    let insert = InsertImage { image: image(UserId::new()), is_stored: false, jobs: Vec::new() };
     assert_eq!(sandbox.refusal(insert).await, Code::NotFound);
     let absent = ImageById { user_id: UserId::new(), id: ImageId::new() };
     assert_eq!(sandbox.refusal(absent).await, Code::NotFound);

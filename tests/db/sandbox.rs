@@ -355,7 +355,7 @@ pub fn image(user_id: UserId) -> Image {
         height: 480,
         frames: 1,
         has_alpha: false,
-        sha256: "ab".repeat(32),
+        sha256: format!("{:064x}", id.0.as_u128()),
         public: false,
         tags: Vec::new(),
         focus: None,
@@ -407,7 +407,7 @@ pub fn made(object_key: &str) -> Made {
         size: 50,
         width: 64,
         height: 48,
-        sha256: "cd".repeat(32),
+        sha256: format!("{object_key:0>64}"),
         object_key: object_key.to_owned(),
     }
 }
@@ -446,7 +446,12 @@ impl Sandbox {
     /// An uploaded image.
     pub async fn image(&self, user: &User) -> Image {
         let image = image(user.id);
-        self.get(db::images::InsertImage { image: image.clone(), jobs: Vec::new() }).await;
+        self.get(db::images::InsertImage {
+            image: image.clone(),
+            is_stored: false,
+            jobs: Vec::new(),
+        })
+        .await;
         image
     }
 

@@ -60,7 +60,7 @@ pub async fn a_query_that_is_cut_off_leaves_nothing_behind(sandbox: &Sandbox) {
     // Cut off a little later each time, so that every step is once the last.
     for polls in 0..40 {
         let image = crate::sandbox::image(user.id);
-        let query = db::images::InsertImage { image, jobs: Vec::new() };
+        let query = db::images::InsertImage { image, is_stored: false, jobs: Vec::new() };
         let mut future = Box::pin(query.run(&sandbox.db));
         for _ in 0..polls {
             if poll!(&mut future).is_ready() {
@@ -91,6 +91,7 @@ pub async fn many_tasks_share_few_connections(sandbox: &Sandbox) {
     let user = sandbox.user("ada").await;
     let inserts = (0..120).map(|_| db::images::InsertImage {
         image: crate::sandbox::image(user.id),
+        is_stored: false,
         jobs: Vec::new(),
     });
     for answer in sandbox.together(inserts.collect()).await {

@@ -15,7 +15,6 @@ use crate::{
 };
 
 mod about;
-mod breaker;
 mod memory;
 mod rates;
 mod redis;

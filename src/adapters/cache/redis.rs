@@ -19,8 +19,8 @@ use redis::{
 use secrecy::ExposeSecret;
 use tokio::{sync::watch, time::timeout};
 
-use super::breaker::{Breaker, Change};
 use crate::{
+    adapters::breaker::{Breaker, Change},
     config,
     domain::{
         error::{Error, Result},

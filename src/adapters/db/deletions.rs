@@ -1,7 +1,5 @@
 //! Deletions: the rows go at once, and what remains is a list of objects to remove.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -9,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Mode, Transaction,
     error::Stop,
+    objects,
     tx::{Bind, Tx, binds, placeholders},
 };
 use crate::domain::{
@@ -25,7 +24,7 @@ pub(super) enum Scope {
     Variant(VariantId),
 }
 
-/// Writes down a deletion of all objects in `scope`, before their rows are deleted; with the keys.
+/// Writes down a deletion of all objects in `scope` that nothing else uses, before their rows are deleted; with the keys.
 /// That the scope belongs to the account is for the caller to have checked.
 pub(super) async fn record(
     tx: &mut Tx,
@@ -51,13 +50,13 @@ pub(super) async fn record(
         Scope::Image(id) => (OF_IMAGE, Bind::from(id)),
         Scope::Variant(id) => (OF_VARIANT, Bind::from(id)),
     };
-    let mut keys = BTreeSet::new();
+    let mut keys = Vec::new();
     for select in selects {
         let sql = format!("{select} {}", tx.dialect().for_update);
         let rows: Vec<(Option<String>,)> = tx.fetch_all(AssertSqlSafe(sql), [of.clone()]).await?;
         keys.extend(rows.into_iter().filter_map(|(key,)| key));
     }
-    let keys: Vec<String> = keys.into_iter().collect();
+    let keys = objects::release(tx, keys).await?;
     let deletion = record_keys(tx, user_id, id, &keys, now).await?;
     Ok((deletion, keys))
 }

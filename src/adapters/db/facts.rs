@@ -15,6 +15,7 @@ use crate::domain::{
     error::{Error, Result as DomainResult},
     ids::ImageId,
     image::Facts,
+    object::Object,
 };
 
 /// A picture to be looked at.
@@ -22,10 +23,8 @@ use crate::domain::{
 pub struct Undescribed {
     /// The picture.
     pub id: ImageId,
-    /// Where the storage has the bytes.
-    pub object_key: String,
-    /// How many.
-    pub size: i64,
+    /// Its bytes.
+    pub object: Object,
     /// How often it was taken, this time included.
     pub attempts: i32,
 }
@@ -56,17 +55,17 @@ impl Transaction for TakeUndescribed {
              UPDATE images SET describe_at = $2, describe_attempts = describe_attempts + 1
              WHERE NOT described AND (describe_at IS NULL OR describe_at <= $1)
                  AND id IN (SELECT id FROM due)
-             RETURNING id, object_key, size, describe_attempts",
+             RETURNING id, object_key, size, sha256, describe_attempts",
             tx.dialect().skip_locked
         );
         let binds = binds![self.now, self.until, self.limit];
-        let rows: Vec<(Uuid, String, i64, i32)> = tx.fetch_all(AssertSqlSafe(sql), binds).await?;
+        let rows: Vec<(Uuid, String, i64, String, i32)> =
+            tx.fetch_all(AssertSqlSafe(sql), binds).await?;
         let mut taken: Vec<Undescribed> = rows
             .into_iter()
-            .map(|(id, object_key, size, attempts)| Undescribed {
+            .map(|(id, key, size, sha256, attempts)| Undescribed {
                 id: ImageId(id),
-                object_key,
-                size,
+                object: Object::new(&key, size, &sha256),
                 attempts,
             })
             .collect();

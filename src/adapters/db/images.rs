@@ -11,7 +11,7 @@ use super::{
     Mode, Transaction,
     deletions::{self, Scope},
     error::Stop,
-    jobs,
+    jobs, objects,
     tx::{Bind, Tx, binds, placeholders},
     variants,
 };
@@ -138,6 +138,8 @@ async fn insert_tags(
 pub struct InsertImage {
     /// The picture; a label given twice is kept once.
     pub image: Image,
+    /// Its object was there before, of another picture with the same bytes.
+    pub is_stored: bool,
     /// What to make of it.
     pub jobs: Vec<(Variant, Job)>,
 }
@@ -145,11 +147,20 @@ pub struct InsertImage {
 impl Transaction for InsertImage {
     const NAME: &'static str = "images.insert";
     const MODE: Mode = Mode::Write;
-    /// The variants and jobs as they are now: of equal specs, one.
-    type Output = Vec<(Variant, Job)>;
+    /// The key that its object has in the end; `None` if it was to be there and is not any more: then it has to be stored, and
+    /// nothing was recorded.
+    type Output = Option<String>;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
         let image = &self.image;
+        let key = if self.is_stored {
+            match objects::attach_again(tx, &image.object_key).await? {
+                Some(()) => image.object_key.clone(),
+                None => return Ok(None),
+            }
+        } else {
+            objects::attach(tx, image.user_id, &image.object(), image.created_at).await?
+        };
         tx.execute(
             "INSERT INTO images (id, user_id, filename, format, size, width, height, frames,
                  has_alpha, sha256, public, focus_x, focus_y, thumbhash, dominant_color,
@@ -171,18 +182,17 @@ impl Transaction for InsertImage {
                 image.focus.map(|focus| focus.y),
                 image.facts.thumbhash.clone(),
                 image.facts.dominant_color.clone(),
-                &image.object_key,
+                &key,
                 image.created_at
             ],
         )
         .await
         .map_err(|stop| stop.or_missing("account"))?;
         insert_tags(tx, image.user_id, image.id, &image.tags).await?;
-        let mut enqueued = Vec::with_capacity(self.jobs.len());
         for (variant, job) in &self.jobs {
-            enqueued.push(jobs::enqueue(tx, variant, job).await?);
+            jobs::enqueue(tx, variant, job).await?;
         }
-        Ok(enqueued)
+        Ok(Some(key))
     }
 }
 

@@ -33,6 +33,7 @@ pub mod idempotency;
 pub mod images;
 pub mod jobs;
 mod migrate;
+pub mod objects;
 pub mod operator;
 pub mod outbox;
 pub mod queue;

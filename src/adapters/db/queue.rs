@@ -8,17 +8,17 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Mode, Transaction, deletions,
+    Mode, Transaction,
     error::Stop,
     events,
     jobs::{self, JobRow},
-    outbox,
+    objects, outbox,
     tx::{Bind, Tx, binds, placeholders},
     variants,
 };
 use crate::domain::{
     error::Code,
-    ids::{DeletionId, JobId, UserId, VariantId},
+    ids::{JobId, UserId, VariantId},
     job::{Job, JobStatus, Outcome},
     variant::Failure,
 };
@@ -266,9 +266,7 @@ impl Transaction for FinishJob {
         if !variants::lock(tx, self.variant_id).await? {
             if let Outcome::Done(made) = &self.outcome {
                 // Stored after the deletion had listed its objects: it goes by a list of its own.
-                let keys = [made.object_key.clone()];
-                let id = DeletionId::new();
-                deletions::record_keys(tx, self.user_id, id, &keys, self.now).await?;
+                objects::abandon(tx, self.user_id, &made.object_key, self.now).await?;
             }
             return Ok(None);
         }

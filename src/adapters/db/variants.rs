@@ -9,6 +9,7 @@ use super::{
     Mode, Transaction,
     deletions::{self, Scope},
     error::Stop,
+    objects,
     tx::{Bind, Tx, binds, placeholders},
 };
 use crate::domain::{
@@ -318,13 +319,18 @@ pub(super) async fn complete(
     let row: Option<VariantRow> = tx.fetch_optional(AssertSqlSafe(sql), binds![id]).await?;
     let former = row.ok_or_else(|| Error::not_found("variant"))?;
     let engine = engine.unwrap_or(former.engine);
+    let owner = UserId(former.user_id);
     if former.status == "ready" && former.engine >= engine {
+        objects::abandon(tx, owner, &made.object_key, now).await?;
         return former.try_into();
     }
-    if let Some(key) = former.object_key.filter(|key| *key != made.object_key) {
-        // The bytes that these replace belong to no row any more.
-        let owner = UserId(former.user_id);
-        deletions::record_keys(tx, owner, DeletionId::new(), &[key], now).await?;
+    let key = objects::attach(tx, owner, &made.object(), now).await?;
+    if let Some(former) = former.object_key {
+        // The bytes that these replace.
+        let unused = objects::release(tx, vec![former]).await?;
+        if !unused.is_empty() {
+            deletions::record_keys(tx, owner, DeletionId::new(), &unused, now).await?;
+        }
     }
     let row: VariantRow = tx
         .fetch_one(
@@ -343,7 +349,7 @@ pub(super) async fn complete(
                 made.width,
                 made.height,
                 &made.sha256,
-                &made.object_key
+                &key
             ],
         )
         .await?;

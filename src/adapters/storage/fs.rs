@@ -3,26 +3,30 @@
 
 use std::{
     io::{ErrorKind, SeekFrom, Write},
+    ops::Range,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, TempPath};
 use tokio::{
     fs::File,
-    io::{AsyncReadExt, AsyncSeekExt},
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
 };
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
-use super::{ByteStream, Probe, Spool, Spooled, hex, not_opened, refused};
-use crate::domain::error::{Error, Result};
+use super::{
+    Answer, Backend, Body, ByteStream, Probe, Stored, blocking, body::CHUNK, hex, refused,
+};
+use crate::domain::{
+    error::{Error, Result},
+    object::Object,
+};
 
-/// What is read from the disk at a time.
-const CHUNK: usize = 64 * 1024;
-
-/// A directory of objects, and one of files on their way in, on the same file system.
+/// A directory of objects, and one beside it of files that are being written.
 pub struct FsStorage {
     objects: PathBuf,
     spool: PathBuf,
@@ -33,12 +37,11 @@ impl FsStorage {
         Self { objects: root.join("objects"), spool: root.join("spool") }
     }
 
-    pub(super) async fn open(root: PathBuf) -> Result<Self> {
-        let storage = Self::at(&root);
+    pub(super) async fn open(root: &Path) -> Result<Self> {
+        let storage = Self::at(root);
         for directory in [&storage.objects, &storage.spool] {
             tokio::fs::create_dir_all(directory).await.map_err(refused)?;
         }
-        storage.open_spool().await?;
         Ok(storage)
     }
 
@@ -49,7 +52,7 @@ impl FsStorage {
             let is_new = !storage.objects.exists();
             let there = root.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
             if is_new {
-                tempfile::NamedTempFile::new_in(there)?;
+                NamedTempFile::new_in(there)?;
             } else {
                 storage.send_through()?;
             }
@@ -63,7 +66,7 @@ impl FsStorage {
     /// objects: one that was made for it would belong to whoever looks, who may be somebody else than the service.
     fn send_through(&self) -> std::io::Result<()> {
         let written = Uuid::now_v7().into_bytes();
-        let mut file = tempfile::NamedTempFile::new_in(&self.spool)?;
+        let mut file = NamedTempFile::new_in(&self.spool)?;
         file.write_all(&written)?;
         file.as_file().sync_all()?;
         let target = self.objects.join(format!("probe-{}", Uuid::now_v7()));
@@ -77,71 +80,28 @@ impl FsStorage {
         }
     }
 
-    pub(super) async fn open_spool(&self) -> Result<Spool> {
-        let directory = self.spool.clone();
-        let file = blocking(move || tempfile::NamedTempFile::new_in(directory)).await?;
-        let (file, path) = file.into_parts();
-        Ok(Spool { file: File::from_std(file), path, hash: Sha256::new(), size: 0 })
-    }
-
-    pub(super) async fn commit(&self, spooled: Spooled, key: &str) -> Result<()> {
+    async fn store(&self, key: &str, body: Body) -> Result<Stored> {
         let target = self.path(key);
-        blocking(move || {
-            std::fs::File::open(spooled.path())?.sync_all()?;
-            let directory = target.parent().unwrap_or(Path::new("."));
-            // Its own directory alone: were the whole store gone, a disk that is not mounted, making
-            // it anew would hide it.
-            match std::fs::create_dir(directory) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
-            spooled.path.persist(&target)?;
-            // The name is safe only once its directory is.
-            std::fs::File::open(directory)?.sync_all()
-        })
-        .await
+        let file = match body.into_file() {
+            // It lies on the same disk: it is moved.
+            Ok(file) => file,
+            Err(body) => self.write(&body).await?,
+        };
+        blocking(move || settle(file, &target)).await?;
+        Ok(Stored::default())
     }
 
-    pub(super) async fn get(&self, key: &str) -> Result<Bytes> {
-        tokio::fs::read(self.path(key)).await.map(Bytes::from).map_err(not_opened)
-    }
-
-    pub(super) async fn open_object(
-        &self,
-        key: &str,
-        offset: u64,
-        length: u64,
-    ) -> Result<ByteStream> {
-        let mut file = File::open(self.path(key)).await.map_err(not_opened)?;
-        if offset > 0 {
-            file.seek(SeekFrom::Start(offset)).await.map_err(refused)?;
+    /// A file with all of `body` in it, which is gone again if that ends in an error.
+    async fn write(&self, body: &Body) -> Result<TempPath> {
+        let spool = self.spool.clone();
+        let (file, path) = blocking(move || NamedTempFile::new_in(spool)).await?.into_parts();
+        let mut file = File::from_std(file);
+        let mut pieces = body.read();
+        while let Some(piece) = pieces.next().await {
+            file.write_all(&piece.map_err(refused)?).await.map_err(refused)?;
         }
-        Ok(Box::pin(ReaderStream::with_capacity(file.take(length), CHUNK)))
-    }
-
-    pub(super) async fn delete(&self, key: &str) -> Result<()> {
-        match tokio::fs::remove_file(self.path(key)).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            result => result.map_err(refused),
-        }
-    }
-
-    pub(super) async fn sweep_spool(&self, lifetime: Duration) -> Result<()> {
-        let directory = self.spool.clone();
-        blocking(move || {
-            for entry in std::fs::read_dir(directory)?.flatten() {
-                let modified = entry.metadata().and_then(|file| file.modified());
-                let age = modified.map(|time| SystemTime::now().duration_since(time));
-                if let Ok(Ok(age)) = age
-                    && age > lifetime
-                {
-                    // Committed in this moment, or for the next round.
-                    let _ = std::fs::remove_file(entry.path());
-                }
-            }
-            Ok(())
-        })
-        .await
+        file.flush().await.map_err(refused)?;
+        Ok(path)
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -151,104 +111,125 @@ impl FsStorage {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(refused)
+/// Gives a file its name, for good.
+fn settle(file: TempPath, target: &Path) -> std::io::Result<()> {
+    std::fs::File::open(&file)?.sync_all()?;
+    let directory = target.parent().unwrap_or(Path::new("."));
+    // Its own directory alone: were the whole store gone, a disk that is not mounted, making
+    // it anew would hide it.
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    file.persist(target)?;
+    // The name is safe only once its directory is.
+    std::fs::File::open(directory)?.sync_all()
+}
+
+impl Backend for FsStorage {
+    fn name(&self) -> &'static str {
+        "the disk"
+    }
+
+    fn put<'a>(&'a self, key: &'a str, body: Body) -> Answer<'a, Stored> {
+        Box::pin(self.store(key, body))
+    }
+
+    fn open<'a>(&'a self, object: &'a Object, part: Range<u64>) -> Answer<'a, ByteStream> {
+        Box::pin(async move {
+            let mut file = File::open(self.path(&object.key)).await.map_err(not_opened)?;
+            if part.start > 0 {
+                file.seek(SeekFrom::Start(part.start)).await.map_err(refused)?;
+            }
+            let length = part.end.saturating_sub(part.start);
+            let stream: ByteStream =
+                Box::pin(ReaderStream::with_capacity(file.take(length), CHUNK));
+            Ok(stream)
+        })
+    }
+
+    fn get<'a>(&'a self, object: &'a Object) -> Answer<'a, Bytes> {
+        let (path, object) = (self.path(&object.key), object.clone());
+        Box::pin(async move {
+            let read = move || {
+                let bytes = std::fs::read(path).map_err(not_opened)?;
+                if bytes.len() as u64 == object.size
+                    && hex(&Sha256::digest(&bytes)) == object.sha256
+                {
+                    Ok(Bytes::from(bytes))
+                } else {
+                    Err(refused(std::io::Error::other("the bytes are others than were stored")))
+                }
+            };
+            tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+        })
+    }
+
+    fn delete<'a>(&'a self, key: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            match tokio::fs::remove_file(self.path(key)).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                result => result.map_err(refused),
+            }
+        })
+    }
+
+    fn ping(&self) -> Answer<'_, ()> {
+        let (spool, objects) = (self.spool.clone(), self.objects.clone());
+        Box::pin(blocking(move || {
+            std::fs::metadata(objects)?;
+            NamedTempFile::new_in(spool).map(drop)
+        }))
+    }
+}
+
+/// An object could not be opened; mostly because it is not there.
+fn not_opened(error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::NotFound => Error::not_found("object").caused_by(error),
+        _ => refused(error),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt;
-
     use super::*;
-    use crate::{
-        adapters::{
-            Query,
-            storage::{DeleteObject, GetObject, OpenObject, PutObject, Storage, SweepSpool, probe},
-        },
-        domain::error::Code,
-    };
-
-    struct Disk {
-        storage: Storage,
-        directory: tempfile::TempDir,
-    }
-
-    impl Disk {
-        async fn new() -> Self {
-            let directory = tempfile::tempdir().unwrap();
-            let storage = Storage::open_fs(directory.path().to_owned()).await.unwrap();
-            Self { storage, directory }
-        }
-
-        async fn put(&self, key: &str, bytes: &'static [u8]) -> Result<()> {
-            let put = PutObject { key: key.to_owned(), bytes: Bytes::from_static(bytes) };
-            put.run(&self.storage).await
-        }
-
-        async fn get(&self, key: &str) -> Result<Bytes> {
-            GetObject { key: key.to_owned() }.run(&self.storage).await
-        }
-
-        fn spooled(&self) -> usize {
-            self.directory.path().join("spool").read_dir().unwrap().count()
-        }
-    }
+    use crate::{adapters::storage::probe, domain::error::Code};
 
     #[tokio::test]
-    async fn an_object_is_there_until_it_is_removed() {
-        let disk = Disk::new().await;
-        // A key is a name and never a path.
-        for key in ["images/1", "../../etc/passwd", ""] {
-            assert_eq!(disk.get(key).await.unwrap_err().code, Code::NotFound);
-            disk.put(key, b"first").await.unwrap();
-            disk.put(key, b"second").await.unwrap();
-            assert_eq!(disk.get(key).await.unwrap(), "second");
-            let delete = || DeleteObject { key: key.to_owned() };
-            delete().run(&disk.storage).await.unwrap();
-            delete().run(&disk.storage).await.unwrap();
-            assert_eq!(disk.get(key).await.unwrap_err().code, Code::NotFound);
+    async fn a_key_is_a_name_and_never_a_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = FsStorage::open(&directory.path().join("data")).await.unwrap();
+        for key in ["../../etc/passwd", "/etc/passwd", "", "a/../../b", "\0"] {
+            storage.put(key, Body::bytes(Bytes::from_static(b"x"))).await.unwrap();
         }
-        disk.put("empty", b"").await.unwrap();
-        assert_eq!(disk.get("empty").await.unwrap(), "");
-        assert_eq!(disk.spooled(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_part_can_be_read() {
-        let disk = Disk::new().await;
-        disk.put("digits", b"0123456789").await.unwrap();
-        for (offset, length, expected) in
-            [(0, 10, "0123456789"), (3, 2, "34"), (9, 1, "9"), (4, 0, "")]
-        {
-            let open = OpenObject { key: "digits".to_owned(), offset, length };
-            let pieces: Vec<Bytes> =
-                open.run(&disk.storage).await.unwrap().try_collect().await.unwrap();
-            assert_eq!(pieces.concat(), expected.as_bytes());
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_committed_leaves_nothing_behind() {
-        let Disk { storage: Storage::Fs(fs), directory } = Disk::new().await;
-        let mut spool = fs.open_spool().await.unwrap();
-        spool.write(b"half a pict").await.unwrap();
-        let spooled = || directory.path().join("spool").read_dir().unwrap().count();
-        assert_eq!(spooled(), 1);
-        SweepSpool.run(&Storage::Fs(fs)).await.unwrap();
-        assert_eq!(spooled(), 1, "somebody may still write to it");
-        drop(spool);
-        assert_eq!(spooled(), 0);
+        let names = |path: &Path| -> Vec<String> {
+            let entries = path.read_dir().unwrap().map(Result::unwrap);
+            entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+        };
+        assert_eq!(names(directory.path()), ["data"]);
+        let objects = directory.path().join("data/objects");
+        let fans = names(&objects);
+        assert!(fans.iter().all(|fan| fan.len() == 2), "{fans:?}");
+        let files: Vec<_> = fans.iter().flat_map(|fan| names(&objects.join(fan))).collect();
+        assert_eq!(files.len(), 5);
+        assert!(
+            files
+                .iter()
+                .all(|file| file.len() == 62 && file.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        );
+        assert_eq!(names(&directory.path().join("data/spool")).len(), 0);
     }
 
     #[tokio::test]
     async fn a_probe_leaves_nothing_behind() {
-        let disk = Disk::new().await;
-        let root = disk.directory.path();
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        FsStorage::open(root).await.unwrap();
         let found = probe(root.to_owned()).await.unwrap();
         assert!(!found.is_new && found.free > 0);
-        assert_eq!((disk.spooled(), root.join("objects").read_dir().unwrap().count()), (0, 0));
+        let count = |name| root.join(name).read_dir().unwrap().count();
+        assert_eq!((count("spool"), count("objects")), (0, 0));
         let elsewhere = root.join("not/yet");
         assert!(probe(elsewhere.clone()).await.unwrap().is_new);
         assert!(!elsewhere.parent().unwrap().exists());
@@ -260,8 +241,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_has_gone_is_not_made_anew() {
-        let disk = Disk::new().await;
-        std::fs::remove_dir_all(disk.directory.path().join("objects")).unwrap();
-        assert_eq!(disk.put("key", b"value").await.unwrap_err().code, Code::DependencyUnavailable);
+        let directory = tempfile::tempdir().unwrap();
+        let storage = FsStorage::open(directory.path()).await.unwrap();
+        std::fs::remove_dir_all(directory.path().join("objects")).unwrap();
+        let put = storage.put("key", Body::bytes(Bytes::from_static(b"value"))).await;
+        assert_eq!(put.unwrap_err().code, Code::DependencyUnavailable);
+        assert!(storage.ping().await.is_err());
     }
 }

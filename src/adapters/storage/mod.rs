@@ -1,38 +1,57 @@
-//! Stored objects: originals and variants, under keys that we make ourselves.
+//! Stored objects: originals and variants, under keys that we make ourselves, at one of several backends.
 
-use std::{
-    path::{Path, PathBuf},
-    pin::Pin,
-    time::Duration,
-};
+use std::{ops::Range, path::PathBuf};
 
 use bytes::Bytes;
-use futures_util::Stream;
-use sha2::{Digest, Sha256};
-use tempfile::TempPath;
-use tokio::{fs::File, io::AsyncWriteExt};
 
 use super::{Query, Resource};
-use crate::domain::error::{Error, Result};
+use crate::{
+    config::{self, StorageKind},
+    domain::{
+        error::{Error, Result},
+        object::Object,
+    },
+};
 
+mod backend;
+mod body;
 mod fs;
+mod guard;
+mod spool;
 
-/// How long a file that was begun and never committed is kept, in case somebody still writes to it.
-const SPOOL_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+use self::{backend::Answer, guard::Guard, spool::SpoolDirectory};
+pub use self::{
+    backend::{Backend, Stored},
+    body::{Body, ByteStream},
+    spool::{Spool, Spooled},
+};
 
-/// Where objects are kept.
-pub enum Storage {
-    /// On this machine's disk.
-    Fs(fs::FsStorage),
+/// Where objects are kept, and where they wait on their way there.
+pub struct Storage {
+    backend: Box<dyn Backend>,
+    guard: Guard,
+    spool: SpoolDirectory,
 }
 
 impl Storage {
-    /// Opens the storage under `root`, which is made if it is missing.
+    /// Opens a storage. Of what is on the network nothing is asked yet.
     ///
     /// # Errors
-    /// When the directory can't be made or written.
-    pub async fn open_fs(root: PathBuf) -> Result<Self> {
-        fs::FsStorage::open(root).await.map(Storage::Fs)
+    /// When the directory of this machine can't be made or written, or the settings make no client.
+    pub async fn open(
+        kind: StorageKind,
+        settings: &config::Storage,
+        data_dir: PathBuf,
+    ) -> Result<Self> {
+        let backend: Box<dyn Backend> = match kind {
+            StorageKind::Fs => Box::new(fs::FsStorage::open(&data_dir).await?),
+            StorageKind::S3 | StorageKind::Cloudinary => {
+                let _ = settings;
+                return Err(Error::internal("this storage is not there yet"));
+            }
+        };
+        let spool = SpoolDirectory::open(&data_dir).await?;
+        Ok(Self { backend, guard: Guard::default(), spool })
     }
 }
 
@@ -40,76 +59,6 @@ impl Resource for Storage {
     const WHAT: &'static str = "the storage";
 
     async fn close(&self) {}
-}
-
-/// A body as it is read, piece by piece.
-pub type ByteStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send + Sync>>;
-
-/// A file on its way in: counted and hashed as it is written, gone if it is dropped before it was
-/// committed.
-pub struct Spool {
-    file: File,
-    path: TempPath,
-    hash: Sha256,
-    size: u64,
-}
-
-impl Spool {
-    /// Appends `bytes`.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-        self.file.write_all(bytes).await.map_err(refused)
-    }
-
-    /// Bytes so far.
-    pub const fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Nothing more will come.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub async fn finish(mut self) -> Result<Spooled> {
-        self.file.flush().await.map_err(refused)?;
-        let sha256 = hex(&self.hash.finalize());
-        Ok(Spooled { path: self.path, sha256, size: self.size })
-    }
-}
-
-/// A file that has arrived whole and has no key yet.
-pub struct Spooled {
-    path: TempPath,
-    /// SHA-256 of the bytes, hex.
-    pub sha256: String,
-    /// Bytes.
-    pub size: u64,
-}
-
-impl Spooled {
-    /// Reads it with `read`, off the threads that serve requests.
-    ///
-    /// # Errors
-    /// What `read` returns, and when the disk refuses.
-    pub async fn read<T: Send + 'static>(
-        self,
-        read: impl FnOnce(std::fs::File) -> Result<T> + Send + 'static,
-    ) -> Result<(Self, T)> {
-        tokio::task::spawn_blocking(move || {
-            let value = read(std::fs::File::open(&self.path).map_err(refused)?)?;
-            Ok((self, value))
-        })
-        .await
-        .map_err(Error::internal)?
-    }
-
-    fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// Begins a file.
@@ -120,58 +69,34 @@ impl Query<Storage> for OpenSpool {
     type Output = Spool;
 
     async fn run(self, storage: &Storage) -> Result<Spool> {
-        match storage {
-            Storage::Fs(fs) => fs.open_spool().await,
-        }
+        storage.spool.begin().await
     }
 }
 
-/// Gives a file that has arrived its key; from then on it is there, whole, whatever crashes.
-pub struct Commit {
-    /// The file.
-    pub spooled: Spooled,
-    /// Its key.
-    pub key: String,
-}
-
-impl Query<Storage> for Commit {
-    const NAME: &'static str = "storage.commit";
-    type Output = ();
-
-    async fn run(self, storage: &Storage) -> Result<()> {
-        match storage {
-            Storage::Fs(fs) => fs.commit(self.spooled, &self.key).await,
-        }
-    }
-}
-
-/// Stores `bytes` under `key`, in place of what was there.
+/// Stores an object under a key, in place of what was there.
 pub struct PutObject {
     /// The key.
     pub key: String,
     /// The object.
-    pub bytes: Bytes,
+    pub body: Body,
 }
 
 impl Query<Storage> for PutObject {
     const NAME: &'static str = "storage.put";
-    type Output = ();
+    /// What the backend calls it.
+    type Output = Stored;
 
-    async fn run(self, storage: &Storage) -> Result<()> {
-        match storage {
-            Storage::Fs(fs) => {
-                let mut spool = fs.open_spool().await?;
-                spool.write(&self.bytes).await?;
-                fs.commit(spool.finish().await?, &self.key).await
-            }
-        }
+    async fn run(self, storage: &Storage) -> Result<Stored> {
+        let backend = storage.backend.as_ref();
+        let progress = self.body.progress();
+        storage.guard.ask(backend, Some(progress), backend.put(&self.key, self.body)).await
     }
 }
 
-/// The whole object; `not_found` if there is none.
+/// The whole object, which is seen to be what was stored; `not_found` if there is none.
 pub struct GetObject {
-    /// The key.
-    pub key: String,
+    /// The object.
+    pub object: Object,
 }
 
 impl Query<Storage> for GetObject {
@@ -179,20 +104,18 @@ impl Query<Storage> for GetObject {
     type Output = Bytes;
 
     async fn run(self, storage: &Storage) -> Result<Bytes> {
-        match storage {
-            Storage::Fs(fs) => fs.get(&self.key).await,
-        }
+        let backend = storage.backend.as_ref();
+        storage.guard.ask(backend, None, backend.get(&self.object)).await
     }
 }
 
-/// `length` bytes of the object from `offset`, to be read as they are sent.
+/// A part of the object, to be read as it is sent. Ends with an error, before its last bytes, where it is shorter than it should
+/// be, and where all of it was asked for and it is something else than was stored.
 pub struct OpenObject {
-    /// The key.
-    pub key: String,
-    /// The first byte.
-    pub offset: u64,
-    /// How many.
-    pub length: u64,
+    /// The object.
+    pub object: Object,
+    /// From the first byte to behind the last.
+    pub part: Range<u64>,
 }
 
 impl Query<Storage> for OpenObject {
@@ -200,9 +123,17 @@ impl Query<Storage> for OpenObject {
     type Output = ByteStream;
 
     async fn run(self, storage: &Storage) -> Result<ByteStream> {
-        match storage {
-            Storage::Fs(fs) => fs.open_object(&self.key, self.offset, self.length).await,
-        }
+        let Self { object, part } = self;
+        let part = part.start..part.end.min(object.size);
+        let length = part.end.saturating_sub(part.start);
+        let hash = (part == (0..object.size)).then_some(object.sha256.as_str());
+        let bytes: ByteStream = if length == 0 && object.size > 0 {
+            Box::pin(futures_util::stream::empty())
+        } else {
+            let backend = storage.backend.as_ref();
+            storage.guard.ask(backend, None, backend.open(&object, part)).await?
+        };
+        Ok(body::checked(bytes, length, hash))
     }
 }
 
@@ -217,13 +148,12 @@ impl Query<Storage> for DeleteObject {
     type Output = ();
 
     async fn run(self, storage: &Storage) -> Result<()> {
-        match storage {
-            Storage::Fs(fs) => fs.delete(&self.key).await,
-        }
+        let backend = storage.backend.as_ref();
+        storage.guard.ask(backend, None, backend.delete(&self.key)).await
     }
 }
 
-/// Removes what was begun a day ago and never committed: the remains of a crash.
+/// Removes what was begun a day ago and never stored: the remains of a crash.
 pub struct SweepSpool;
 
 impl Query<Storage> for SweepSpool {
@@ -231,13 +161,11 @@ impl Query<Storage> for SweepSpool {
     type Output = ();
 
     async fn run(self, storage: &Storage) -> Result<()> {
-        match storage {
-            Storage::Fs(fs) => fs.sweep_spool(SPOOL_LIFETIME).await,
-        }
+        storage.spool.sweep().await
     }
 }
 
-/// Whether the storage can be written.
+/// Whether files can be taken in and the backend is in reach.
 pub struct CheckStorage;
 
 impl Query<Storage> for CheckStorage {
@@ -245,13 +173,12 @@ impl Query<Storage> for CheckStorage {
     type Output = ();
 
     async fn run(self, storage: &Storage) -> Result<()> {
-        match storage {
-            Storage::Fs(fs) => fs.open_spool().await.map(drop),
-        }
+        storage.spool.begin().await?;
+        storage.guard.ping(storage.backend.as_ref()).await
     }
 }
 
-/// What a storage is like, for those who look before it is used.
+/// What a directory for objects is like, for those who look before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     /// Nothing was ever stored there.
@@ -279,15 +206,14 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The disk did not do what it was asked.
+/// The storage did not do what it was asked.
 fn refused(error: std::io::Error) -> Error {
     Error::unavailable(Storage::WHAT, error)
 }
 
-/// An object could not be opened; mostly because it is not there.
-fn not_opened(error: std::io::Error) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => Error::not_found("object").caused_by(error),
-        _ => refused(error),
-    }
+/// Work on the disk, off the threads that wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(refused)
 }

@@ -1,0 +1,91 @@
+//! Whether the storage is in reach: found out once for all, and soon, so that nobody waits for one that is not.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::time::timeout;
+
+use super::{Backend, Storage};
+use crate::{
+    adapters::{
+        Resource,
+        breaker::{Breaker, Change},
+    },
+    domain::error::{Code, Error, Result},
+};
+
+/// How long nothing may be heard of a question before it is asked whether anybody is there. With [`PING`] it is less than the two
+/// seconds in which whoever needs the storage learns that it is gone.
+const PATIENCE: Duration = Duration::from_millis(800);
+/// How long the answer to that may take.
+const PING: Duration = Duration::from_secs(1);
+
+/// Stands before a backend.
+#[derive(Default)]
+pub(super) struct Guard {
+    breaker: Breaker,
+}
+
+impl Guard {
+    /// Asks `question` of `backend`, unless it is known to be out of reach. Given up if nothing moves, by what `progress` counts,
+    /// and a ping isn't answered either.
+    pub(super) async fn ask<T>(
+        &self,
+        backend: &dyn Backend,
+        progress: Option<Arc<AtomicU64>>,
+        question: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        if !self.breaker.admits(Instant::now()) {
+            return Err(Error::unavailable(
+                Storage::WHAT,
+                format_args!("{} was out of reach a moment ago", backend.name()),
+            ));
+        }
+        if self.breaker.is_open() {
+            self.ping(backend).await?;
+        }
+        let mut question = std::pin::pin!(question);
+        let mut seen = 0;
+        loop {
+            match timeout(PATIENCE, &mut question).await {
+                Ok(Err(error)) if error.code == Code::DependencyUnavailable => {
+                    // Of one object, or of all?
+                    self.ping(backend).await?;
+                    return Err(error);
+                }
+                Ok(answer) => return answer,
+                Err(_) => {
+                    let now = progress.as_ref().map_or(0, |read| read.load(Ordering::Relaxed));
+                    if std::mem::replace(&mut seen, now) == now {
+                        self.ping(backend).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether `backend` answers; remembered.
+    pub(super) async fn ping(&self, backend: &dyn Backend) -> Result<()> {
+        let answer = timeout(PING, backend.ping()).await.unwrap_or_else(|_| {
+            let cause = format_args!("{} did not answer within a second", backend.name());
+            Err(Error::unavailable(Storage::WHAT, cause))
+        });
+        match self.breaker.record(answer.is_ok(), Instant::now()) {
+            Some(Change::Lost) => {
+                let cause = answer.as_ref().err().and_then(|error| error.cause.as_deref());
+                tracing::warn!(backend = backend.name(), cause, "the storage is out of reach");
+            }
+            Some(Change::Regained) => {
+                tracing::info!(backend = backend.name(), "the storage is in reach again");
+            }
+            None => {}
+        }
+        answer
+    }
+}

@@ -1,0 +1,224 @@
+//! Where pictures live: on this machine's disk, at Cloudinary, or at what speaks S3.
+
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use url::Url;
+
+use super::{
+    check::Values,
+    report::{Fault, Warning},
+    settings::Settings,
+};
+
+/// The names that make a storage of Cloudinary and of S3.
+const CLOUDINARY_NAMES: &[&str] = &["CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME"];
+const S3_NAMES: &[&str] = &["S3_BUCKET"];
+
+/// Where pictures live, and where they might.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// `STORAGE`: the one in use.
+    pub kind: StorageKind,
+    /// S3, if it is configured.
+    pub s3: Option<S3>,
+    /// Cloudinary, if it is configured.
+    pub cloudinary: Option<Cloudinary>,
+}
+
+/// `STORAGE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageKind {
+    /// Files under `DATA_DIR`.
+    Fs,
+    /// S3 and what speaks it.
+    S3,
+    /// Cloudinary.
+    Cloudinary,
+}
+
+impl StorageKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Fs, Self::S3, Self::Cloudinary];
+
+    /// Its name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fs => "fs",
+            Self::S3 => "s3",
+            Self::Cloudinary => "cloudinary",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A bucket.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// `S3_BUCKET`.
+    pub bucket: String,
+    /// `S3_REGION`.
+    pub region: String,
+    /// `S3_ENDPOINT`; `None` is Amazon's.
+    pub endpoint: Option<String>,
+    /// `S3_ACCESS_KEY_ID` and `S3_SECRET_ACCESS_KEY`; `None`: the identity that the environment gives (a role of the machine or
+    /// the container).
+    pub keys: Option<(String, SecretString)>,
+    /// `S3_PATH_STYLE`: whether the bucket stands in the path, not in the host's name.
+    pub path_style: bool,
+    /// `S3_PREFIX`: what object names start with.
+    pub prefix: String,
+}
+
+/// A cloud at Cloudinary.
+#[derive(Debug, Clone)]
+pub struct Cloudinary {
+    /// `CLOUDINARY_CLOUD_NAME`.
+    pub cloud_name: String,
+    /// `CLOUDINARY_API_KEY`.
+    pub api_key: String,
+    /// `CLOUDINARY_API_SECRET`.
+    pub api_secret: SecretString,
+    /// `CLOUDINARY_FOLDER`, without slashes at its ends.
+    pub folder: String,
+    /// `CLOUDINARY_UPLOAD_PREFIX`: where its API is, without a slash at the end.
+    pub upload_prefix: String,
+    /// `CLOUDINARY_DELIVERY_PREFIX`: where assets are fetched from, the cloud's name included if it belongs there; without a
+    /// slash at the end.
+    pub delivery_prefix: String,
+    /// `CLOUDINARY_SIGNATURE_ALGORITHM`.
+    pub algorithm: SignatureAlgorithm,
+}
+
+/// What Cloudinary's signatures are made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureAlgorithm {
+    /// What a new cloud expects.
+    Sha1,
+    /// What a cloud may be set to.
+    Sha256,
+}
+
+/// Whether Cloudinary is configured, and whether S3 is.
+fn configured(settings: &Settings) -> (bool, bool) {
+    let is_said = |names| settings.said_first(names).is_some();
+    (is_said(CLOUDINARY_NAMES), is_said(S3_NAMES))
+}
+
+/// The kind that is meant, if that is clear.
+pub(super) fn kind(settings: &Settings) -> Option<StorageKind> {
+    match (settings.said("STORAGE"), configured(settings)) {
+        (Some(said), _) => StorageKind::from_name(said.text.trim()),
+        (None, (true, true)) => None,
+        (None, (true, false)) => Some(StorageKind::Cloudinary),
+        (None, (false, true)) => Some(StorageKind::S3),
+        (None, (false, false)) => Some(StorageKind::Fs),
+    }
+}
+
+/// The storage that is meant. What is wrong with a value by itself, and services that are configured by half, are reported
+/// elsewhere.
+pub(super) fn meant(
+    settings: &Settings,
+    values: &Values,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<Warning>,
+) -> Option<Storage> {
+    let (has_cloudinary, has_s3) = configured(settings);
+    if settings.said("STORAGE").is_none() && has_cloudinary && has_s3 {
+        let detail = "must say which of them is used: Cloudinary and S3 are both configured";
+        faults.push(Fault::new("STORAGE", detail));
+    }
+    let kind = kind(settings)?;
+    let lacks = match kind {
+        StorageKind::Cloudinary if !has_cloudinary => "CLOUDINARY_URL (or its parts)",
+        StorageKind::S3 if !has_s3 => "S3_BUCKET",
+        _ => "",
+    };
+    if !lacks.is_empty() {
+        let detail = format!("= {:?} needs {lacks}", kind.as_str());
+        faults.push(Fault::new("STORAGE", detail));
+        return None;
+    }
+    let s3 = if has_s3 { Some(s3(settings, values)?) } else { None };
+    let cloudinary =
+        if has_cloudinary { Some(cloudinary(settings, values, faults, warnings)?) } else { None };
+    Some(Storage { kind, s3, cloudinary })
+}
+
+fn s3(settings: &Settings, values: &Values) -> Option<S3> {
+    let text = |name| values.text(name).map(str::to_owned);
+    let endpoint = text("S3_ENDPOINT");
+    let path_style = match settings.said("S3_PATH_STYLE") {
+        Some(_) => values.flag("S3_PATH_STYLE")?,
+        None => endpoint.is_some(),
+    };
+    Some(S3 {
+        bucket: text("S3_BUCKET")?,
+        region: text("S3_REGION")?,
+        endpoint,
+        keys: text("S3_ACCESS_KEY_ID").zip(values.secret("S3_SECRET_ACCESS_KEY")),
+        path_style,
+        prefix: text("S3_PREFIX").unwrap_or_default(),
+    })
+}
+
+fn cloudinary(
+    settings: &Settings,
+    values: &Values,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<Warning>,
+) -> Option<Cloudinary> {
+    let used = settings.said_first(CLOUDINARY_NAMES)?;
+    if let Some(other) = CLOUDINARY_NAMES
+        .iter()
+        .filter(|name| **name != used.name)
+        .find_map(|name| settings.said(name))
+    {
+        let detail =
+            format!("(from {}) is ignored for {} (from {})", other.source, used.name, used.source);
+        warnings.push(Warning::new(other.name, detail));
+    }
+    let text = |name| values.text(name).map(str::to_owned);
+    let (cloud_name, api_key, api_secret) = match used.name {
+        "CLOUDINARY_URL" => match parts(values.text("CLOUDINARY_URL")?) {
+            Some(parts) => parts,
+            None => {
+                let form = "must be cloudinary://<api key>:<api secret>@<cloud name>";
+                let detail = format!("(from {}) {form}", used.source);
+                faults.push(Fault::new("CLOUDINARY_URL", detail));
+                return None;
+            }
+        },
+        _ => (
+            text("CLOUDINARY_CLOUD_NAME")?,
+            text("CLOUDINARY_API_KEY")?,
+            values.secret("CLOUDINARY_API_SECRET")?,
+        ),
+    };
+    Some(Cloudinary {
+        folder: text("CLOUDINARY_FOLDER")?.trim_matches('/').to_owned(),
+        upload_prefix: text("CLOUDINARY_UPLOAD_PREFIX")?,
+        delivery_prefix: text("CLOUDINARY_DELIVERY_PREFIX")
+            .unwrap_or_else(|| format!("https://res.cloudinary.com/{cloud_name}")),
+        algorithm: match values.text("CLOUDINARY_SIGNATURE_ALGORITHM")? {
+            "sha256" => SignatureAlgorithm::Sha256,
+            _ => SignatureAlgorithm::Sha1,
+        },
+        cloud_name,
+        api_key,
+        api_secret,
+    })
+}
+
+/// The cloud's name, the key and its secret out of `CLOUDINARY_URL`.
+fn parts(url: &str) -> Option<(String, String, SecretString)> {
+    let url = Url::parse(url).ok()?;
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(String::from);
+    let key = decoded(url.username()).filter(|key| !key.is_empty())?;
+    let secret = decoded(url.password()?).filter(|secret| !secret.is_empty())?;
+    Some((url.host_str()?.to_owned(), key, secret.into()))
+}
