@@ -13,6 +13,7 @@ mod jobs;
 mod limits;
 mod main_job;
 mod metadata;
+mod objects;
 mod openapi;
 mod pictures;
 mod redis;

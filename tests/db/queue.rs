@@ -8,6 +8,7 @@ use darkroom::{
         deletions::PendingDeletions,
         images::DeleteImage,
         jobs::{CancelJob, JobById, RetryJob},
+        objects::ReserveObject,
         outbox::{LeaseOutbox, Room},
         queue::*,
         variants::{CompleteVariant, VariantById},
@@ -289,6 +290,8 @@ pub async fn a_lost_lease_finishes_nothing(sandbox: &Sandbox) {
     let (user_id, id) = (leased.user.id, job.image_id);
     let delete = DeleteImage { user_id, id, deletion_id: DeletionId::new(), now: ended };
     sandbox.get(delete).await;
+    let (object, may_share) = (made("key").object(), false);
+    sandbox.get(ReserveObject { user_id, object, may_share, now: ended }).await;
     let done = finish(other, &job, Outcome::Done(made("key")), ended);
     assert_eq!(sandbox.get(done).await, None, "the image is gone, and the job with it");
     let pending = sandbox.get(PendingDeletions { limit: 100 }).await;

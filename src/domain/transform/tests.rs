@@ -6,6 +6,7 @@ mod faults;
 mod meaning;
 mod properties;
 mod resolution;
+mod sizes;
 mod wording;
 
 use serde_json::Value;
