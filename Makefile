@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-faults bench-jobs deny demo docs
+.PHONY: help run build test test-faults soak bench-jobs deny demo docs
 
 # A fresh Rust is often only in the first, PgBouncer and RabbitMQ in the second.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin
@@ -32,6 +32,11 @@ test-faults: ## Kill and cut off everything at full length, N=1 times in a row
 	@scripts/build-setup
 	@scripts/test-setup programs
 	FAULT_LONG=1 FAULT_ROUNDS=$(N) cargo test --locked --test faults -- $(ONLY)
+
+SOAK ?= 10000
+soak: ## Upload and delete SOAK=10000 pictures: nothing may be left on the disk or in memory
+	@scripts/build-setup
+	SOAK=$(SOAK) cargo test --locked --release --test memory -- --nocapture uploads_and_deletions
 
 bench-jobs: ## Measure the queue over the Postgres and RabbitMQ of this machine; FLAGS='--help' says how
 	@scripts/build-setup

@@ -51,8 +51,8 @@ use crate::{
 const ADMITTED: usize = 1024;
 /// How long a query may take.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(10);
-/// How long the storage may take to begin to answer, or to take an object.
-const STORAGE_DEADLINE: Duration = Duration::from_secs(30);
+/// How long the storage may take to take an object, or to give it. That nobody is there it finds out much sooner.
+const STORAGE_DEADLINE: Duration = Duration::from_secs(10 * 60);
 /// The cache is there to save time; when it can't, it is passed by. Longer than it waits for Redis itself.
 const CACHE_DEADLINE: Duration = Duration::from_millis(600);
 /// How long the queue may take to take what is handed over.

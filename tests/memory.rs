@@ -20,7 +20,7 @@ struct Server {
     url: String,
     client: Client,
     token: String,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Server {
@@ -57,7 +57,7 @@ impl Server {
         let answer = client.post(format!("{url}/api/v1/auth/register")).json(&body).send().await;
         let issued: Value = answer.unwrap().json().await.unwrap();
         let token = issued["token"].as_str().unwrap().to_owned();
-        Self { process, url, client, token, _data: data }
+        Self { process, url, client, token, data }
     }
 
     /// Bytes of the process that are in memory, now or at most so far.
@@ -164,6 +164,61 @@ async fn a_thousand_requests_leave_nothing_behind() {
         before / MIB,
         after / MIB
     );
+}
+
+/// `SOAK` uploads and deletions, some of the same bytes, some transformed: nothing is left of them, on the disk or in memory.
+#[tokio::test]
+async fn uploads_and_deletions_leave_nothing() {
+    let rounds = std::env::var("SOAK").map_or(400, |said| said.parse().expect("SOAK is a number"));
+    let server = Server::start("both").await;
+    let come_and_go = async |n: usize| {
+        // Every fourth has the bytes of three others at the same time.
+        let tail = if n % 4 == 0 { n / 16 * 16 } else { n };
+        let image: Value =
+            server.upload([ROCKET, &tail.to_le_bytes()].concat()).await.json().await.unwrap();
+        let path = format!("/api/v1/images/{}", image["id"].as_str().unwrap());
+        if n % 10 == 0 {
+            let spec = json!({ "resize": { "width": 50 + n % 50 } });
+            let transform = format!("{path}/transform?sync=true");
+            let made = server.request(Method::POST, &transform).json(&spec).send().await.unwrap();
+            assert_eq!(made.status(), StatusCode::OK);
+        }
+        let content = server.request(Method::GET, &format!("{path}/content")).send().await.unwrap();
+        assert_eq!(content.bytes().await.unwrap().len(), ROCKET.len() + 8);
+        let deleted = server.request(Method::DELETE, &path).send().await.unwrap();
+        assert_eq!(deleted.status(), StatusCode::NO_CONTENT);
+    };
+    let come_and_go_all = async |range: std::ops::Range<usize>| {
+        stream::iter(range).for_each_concurrent(16, &come_and_go).await;
+    };
+    let warm = 200;
+    come_and_go_all(0..warm).await;
+    let before = server.memory("VmRSS");
+    come_and_go_all(warm..rounds.max(warm)).await;
+    let after = server.memory("VmRSS");
+    let left = || {
+        let objects = server.data.path().join("objects");
+        let fans = objects.read_dir().unwrap().map(|fan| fan.unwrap().path());
+        let spool = server.data.path().join("spool").read_dir().unwrap().count();
+        fans.map(|fan| fan.read_dir().unwrap().count()).sum::<usize>() + spool
+    };
+    // The janitor comes behind.
+    for _ in 0..600 {
+        if left() == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(left(), 0, "files of nothing");
+    let rows = server.data.path().join("darkroom.db");
+    let rows = sqlx::SqlitePool::connect(&format!("sqlite://{}", rows.display())).await.unwrap();
+    let count = "SELECT (SELECT count(*) FROM objects) + (SELECT count(*) FROM images) \
+                 + (SELECT count(*) FROM variants) + (SELECT count(*) FROM deletion_objects)";
+    let count: i64 = sqlx::query_scalar(count).fetch_one(&rows).await.unwrap();
+    assert_eq!(count, 0, "rows of nothing");
+    println!("{rounds} rounds: {} MiB, then {} MiB", before / MIB, after / MIB);
+    let grown = after.saturating_sub(before) / MIB;
+    assert!(grown <= 20, "{} MiB, then {} MiB", before / MIB, after / MIB);
 }
 
 /// A body is never held in memory, however large it is. No worker is there to look at the picture afterwards: what that takes is

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::{StreamExt, stream};
 
 use super::{
     address::Address,
@@ -24,11 +25,14 @@ use crate::{
         },
         storage::{DeleteObject, Storage, SweepSpool},
     },
-    domain::{error::Result, job::Cancel},
+    domain::{error::Result, ids::DeletionId, job::Cancel},
 };
 
-/// Objects removed before the next look at the list.
+/// Objects looked up at a time.
 const BATCH: i64 = 100;
+
+/// Objects removed at a time: a storage across the network takes its time for each.
+const AT_ONCE: usize = 8;
 
 /// How long an object that no row names may be one that is just being stored.
 const STORING: TimeDelta = TimeDelta::days(1);
@@ -55,26 +59,33 @@ impl Chore for RemoveObjects {
         self.doorbell.clone()
     }
 
-    /// Until none is left that can be removed.
+    /// Once through the list. What can't be removed now stands there the next time.
     async fn round(&self, _: &Cancel) -> Result<()> {
+        let mut after = None;
         loop {
-            let pending = self.database.ask(PendingDeletions { limit: BATCH }).await?;
-            let mut removed = 0;
-            for (deletion_id, key) in pending {
-                // One that can't be removed now does not hold up the others.
-                if let Err(error) = self.storage.ask(DeleteObject { key: key.clone() }).await {
-                    let cause = error.cause.as_deref();
-                    tracing::warn!(%error, cause, "an object can't be removed; will be tried again");
-                    continue;
-                }
-                removed += 1;
-                let done = ObjectsDeleted { deletion_id, keys: vec![key], now: now() };
-                self.database.ask(done).await?;
-            }
-            if removed == 0 {
-                return Ok(());
+            let query = PendingDeletions { after, limit: BATCH };
+            let page = self.database.ask(query).await?;
+            let Some(last) = page.last().cloned() else { return Ok(()) };
+            after = Some(last);
+            let removals = stream::iter(page).map(|(id, key)| self.remove(id, key));
+            let removals: Vec<_> = removals.buffer_unordered(AT_ONCE).collect().await;
+            // One that can't be removed does not hold up the others; where none can, it is not the objects.
+            if removals.iter().all(Result::is_err) {
+                return removals.into_iter().collect();
             }
         }
+    }
+}
+
+impl RemoveObjects {
+    async fn remove(&self, deletion_id: DeletionId, key: String) -> Result<()> {
+        if let Err(error) = self.storage.ask(DeleteObject { key: key.clone() }).await {
+            let cause = error.cause.as_deref();
+            tracing::warn!(%error, cause, "an object can't be removed; will be tried again");
+            return Err(error);
+        }
+        let done = ObjectsDeleted { deletion_id, keys: vec![key], now: now() };
+        self.database.ask(done).await
     }
 }
 

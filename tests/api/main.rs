@@ -20,6 +20,7 @@ mod redis;
 #[path = "../cache/server.rs"]
 mod redis_server;
 mod sandbox;
+mod storage;
 mod supervision;
 mod transforms;
 mod watermarks;

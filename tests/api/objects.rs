@@ -93,7 +93,6 @@ async fn variants_of_the_same_bytes_are_one_object() {
     let sandbox = Sandbox::start().await;
     let ada = sandbox.register("ada").await;
     let image = ada.upload(ROCKET).await;
-    // No pixel of this picture lies beyond its middle line.
     let spec = |width| {
         serde_json::json!({ "operations": [
         { "resize": { "width": width } }, { "resize": { "width": 40, "height": 30, "fit": "fill" } },

@@ -66,11 +66,13 @@ pub async fn a_deletion_is_finished_with_its_last_object(sandbox: &Sandbox) {
     let user = sandbox.user("ada").await;
     let (_, deletion, keys) = delete(sandbox, &user, 2).await;
     let (_, later, _) = delete(sandbox, &user, 0).await;
-    let pending = sandbox.get(PendingDeletions { limit: 10 }).await;
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 10 }).await;
     assert_eq!(pending.len(), 4);
     assert!(keys.iter().all(|key| pending.contains(&(deletion.id, key.clone()))));
-    let first = sandbox.get(PendingDeletions { limit: 3 }).await;
+    let first = sandbox.get(PendingDeletions { after: None, limit: 3 }).await;
     assert!(first.iter().all(|(id, _)| *id == deletion.id), "those asked for first come first");
+    let behind = PendingDeletions { after: first.last().cloned(), limit: 10 };
+    assert_eq!(sandbox.get(behind).await, pending[3..]);
 
     let read = DeletionById { id: deletion.id };
     let at = now();
@@ -85,7 +87,7 @@ pub async fn a_deletion_is_finished_with_its_last_object(sandbox: &Sandbox) {
     let again = ObjectsDeleted { now: now(), ..strike(&keys) };
     sandbox.get(again).await;
     assert_eq!(sandbox.get(read).await, finished, "and it stays so");
-    let pending = sandbox.get(PendingDeletions { limit: 10 }).await;
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 10 }).await;
     assert!(pending.iter().all(|(id, _)| *id == later.id));
 }
 
@@ -149,7 +151,7 @@ pub async fn a_long_list_of_objects_is_kept(sandbox: &Sandbox) {
     let (user_id, deletion_id) = (user.id, DeletionId::new());
     let (deletion, keys) = sandbox.get(DeleteUser { user_id, deletion_id, now: now() }).await;
     assert_eq!((deletion.objects, keys.len()), (1101, 1101));
-    assert_eq!(sandbox.get(PendingDeletions { limit: 2000 }).await.len(), 1101);
+    assert_eq!(sandbox.get(PendingDeletions { after: None, limit: 2000 }).await.len(), 1101);
     sandbox.get(ObjectsDeleted { deletion_id, keys, now: now() }).await;
     let read = sandbox.get(DeletionById { id: deletion_id }).await;
     assert!(read.finished_at.is_some());

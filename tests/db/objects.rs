@@ -43,7 +43,7 @@ async fn delete(sandbox: &Sandbox, image: &Image) -> Vec<String> {
 
 /// Everything that is to be removed.
 async fn doomed(sandbox: &Sandbox) -> Vec<String> {
-    let pending = sandbox.get(PendingDeletions { limit: 100 }).await;
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 100 }).await;
     let mut keys: Vec<String> = pending.into_iter().map(|(_, key)| key).collect();
     keys.sort();
     keys

@@ -294,7 +294,7 @@ pub async fn a_lost_lease_finishes_nothing(sandbox: &Sandbox) {
     sandbox.get(ReserveObject { user_id, object, may_share, now: ended }).await;
     let done = finish(other, &job, Outcome::Done(made("key")), ended);
     assert_eq!(sandbox.get(done).await, None, "the image is gone, and the job with it");
-    let pending = sandbox.get(PendingDeletions { limit: 100 }).await;
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 100 }).await;
     assert!(pending.iter().any(|(_, key)| key == "key"), "and what was made of it is to go");
 }
 

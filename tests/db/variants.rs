@@ -91,7 +91,7 @@ pub async fn an_older_engines_variant_is_remade_under_its_id(sandbox: &Sandbox) 
 
     let ready = sandbox.get(complete(&first, "new", ENGINE + 1)).await;
     assert_eq!(ready.made, Some(made("new")));
-    let pending = sandbox.get(PendingDeletions { limit: 10 }).await;
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 10 }).await;
     let keys: Vec<&str> = pending.iter().map(|(_, key)| key.as_str()).collect();
     assert_eq!(keys, ["old"], "the bytes that were replaced are to be removed");
 }
@@ -140,7 +140,7 @@ pub async fn a_deleted_variant_hands_over_its_object(sandbox: &Sandbox) {
     let (user_id, deletion_id) = (user.id, DeletionId::new());
     let delete = DeleteVariant { user_id, id, deletion_id, now: now() };
     assert_eq!(sandbox.get(delete.clone()).await, ["key"]);
-    let pending = sandbox.get(PendingDeletions { limit: 10 }).await;
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 10 }).await;
     assert_eq!(pending, [(deletion_id, "key".to_owned())]);
     assert_eq!(sandbox.refusal(VariantById { user_id, id }).await, Code::NotFound);
     assert_eq!(sandbox.refusal(JobById { user_id, id: job.id }).await, Code::NotFound);

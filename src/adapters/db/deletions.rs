@@ -134,6 +134,8 @@ impl Transaction for DeletionById {
 /// Objects that are still to be removed, those asked for first before the others.
 #[derive(Debug, Clone)]
 pub struct PendingDeletions {
+    /// Those behind this one.
+    pub after: Option<(DeletionId, String)>,
     /// How many at most.
     pub limit: i64,
 }
@@ -144,11 +146,14 @@ impl Transaction for PendingDeletions {
     type Output = Vec<(DeletionId, String)>;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
+        let (id, key) =
+            self.after.clone().map_or((Uuid::nil(), String::new()), |(id, key)| (id.0, key));
         let rows: Vec<(Uuid, String)> = tx
             .fetch_all(
                 "SELECT deletion_id, object_key FROM deletion_objects
-                 ORDER BY deletion_id, object_key LIMIT $1",
-                binds![self.limit],
+                 WHERE (deletion_id, object_key) > ($1, $2)
+                 ORDER BY deletion_id, object_key LIMIT $3",
+                binds![id, key, self.limit],
             )
             .await?;
         Ok(rows.into_iter().map(|(id, key)| (DeletionId(id), key)).collect())

@@ -168,7 +168,10 @@ impl Backend for FsStorage {
     fn delete<'a>(&'a self, key: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
             match tokio::fs::remove_file(self.path(key)).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                // Not where the whole store is away: the object will come back with it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    tokio::fs::metadata(&self.objects).await.map(drop).map_err(refused)
+                }
                 result => result.map_err(refused),
             }
         })
@@ -247,5 +250,7 @@ mod tests {
         let put = storage.put("key", Body::bytes(Bytes::from_static(b"value"))).await;
         assert_eq!(put.unwrap_err().code, Code::DependencyUnavailable);
         assert!(storage.ping().await.is_err());
+        // Nor is anything taken for removed that comes back with it.
+        assert_eq!(storage.delete("key").await.unwrap_err().code, Code::DependencyUnavailable);
     }
 }
