@@ -23,7 +23,7 @@ use crate::{
             queue::RescueJobs,
             tokens::PurgeTokens,
         },
-        storage::{DeleteObject, Storage, SweepSpool},
+        storage::{CheckStorage, DeleteObject, Storage, SweepSpool},
     },
     domain::{error::Result, ids::DeletionId, job::Cancel},
 };
@@ -66,10 +66,12 @@ impl Chore for RemoveObjects {
             let query = PendingDeletions { after, limit: BATCH };
             let page = self.database.ask(query).await?;
             let Some(last) = page.last().cloned() else { return Ok(()) };
+            // One finds out for all of them whether it is back.
+            self.storage.ask(CheckStorage).await?;
             after = Some(last);
             let removals = stream::iter(page).map(|(id, key)| self.remove(id, key));
             let removals: Vec<_> = removals.buffer_unordered(AT_ONCE).collect().await;
-            // One that can't be removed does not hold up the others; where none can, it is not the objects.
+            // One that can't be removed does not hold up the others; where none can, it is not for the objects.
             if removals.iter().all(Result::is_err) {
                 return removals.into_iter().collect();
             }
