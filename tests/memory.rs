@@ -221,22 +221,38 @@ async fn uploads_and_deletions_leave_nothing() {
     assert!(grown <= 20, "{} MiB, then {} MiB", before / MIB, after / MIB);
 }
 
-/// A body is never held in memory, however large it is. No worker is there to look at the picture afterwards: what that takes is
-/// not the upload's.
-#[tokio::test]
-async fn an_upload_is_streamed() {
-    let server = Server::start_with("api", &[("MAX_UPLOAD_SIZE", "128MiB")]).await;
+/// A body is never held in memory, however large it is, on its way in and on its way out. No worker is there to look at the picture
+/// afterwards: what that takes is not the upload's.
+async fn bodies_are_streamed(storage: &[(&str, &str)]) {
+    let settings = [&[("MAX_UPLOAD_SIZE", "128MiB")], storage].concat();
+    let server = Server::start_with("api", &settings).await;
     // A JPEG may be followed by anything.
-    let upload = async |mebibytes: usize| {
+    let there_and_back = async |mebibytes: usize| {
         let mut file = ROCKET.to_vec();
         file.resize(mebibytes * 1024 * 1024, 0);
-        assert_eq!(server.upload(file).await.status(), StatusCode::CREATED);
+        let answer = server.upload(file).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let image: Value = answer.json().await.unwrap();
+        let path = image["original_url"].as_str().unwrap();
+        let content = server.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(content.status(), StatusCode::OK);
+        let mut content = content.bytes_stream();
+        let mut bytes = 0;
+        while let Some(piece) = content.next().await {
+            bytes += piece.unwrap().len();
+        }
+        assert_eq!(bytes, mebibytes * 1024 * 1024);
         server.memory("VmHWM")
     };
     // What the threads keep for a body on its way, they have after the first.
-    let before = upload(16).await;
-    let grown = upload(128 - 1).await.saturating_sub(before) / MIB;
+    let before = there_and_back(16).await;
+    let grown = there_and_back(128 - 1).await.saturating_sub(before) / MIB;
     assert!(grown <= 16, "the peak rose by {grown} MiB for 127 MiB");
+}
+
+#[tokio::test]
+async fn bodies_are_streamed_to_the_disk() {
+    bodies_are_streamed(&[]).await;
 }
 
 /// However many pictures are asked for at once, those being made take no more than they may together; one that alone might take
