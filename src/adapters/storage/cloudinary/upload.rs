@@ -123,7 +123,7 @@ async fn request(
         // The first is the one that counts.
         let _ = seen.set(error.to_string());
     });
-    let file_name = name.public_id.rsplit('/').next().unwrap_or_default().to_owned();
+    let file_name = name.path().rsplit('/').next().unwrap_or_default().to_owned();
     let file = Part::stream_with_length(reqwest::Body::wrap_stream(bytes), length);
     let parameters = vec![
         ("public_id", name.public_id.clone()),
