@@ -15,8 +15,8 @@ use std::{
 
 use bytes::Bytes;
 use darkroom::config::{self, SignatureAlgorithm};
-use futures_util::stream;
-use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     HeaderMap, Response,
     body::{Frame, Incoming},
@@ -121,7 +121,7 @@ struct World {
     uploads: u64,
 }
 
-type Answer = Response<BoxBody<Bytes, std::io::Error>>;
+type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
 /// Answers as long as it is kept.
 pub struct FakeCloudinary {
@@ -292,13 +292,17 @@ fn next_failure(
 }
 
 /// A file on its way, as it was ordered.
-fn spoiled(bytes: Bytes, failure: Option<Failure>) -> BoxBody<Bytes, std::io::Error> {
+fn spoiled(bytes: Bytes, failure: Option<Failure>) -> UnsyncBoxBody<Bytes, std::io::Error> {
     let half = bytes.slice(..bytes.len() / 2);
     match failure {
         Some(Failure::Truncate) => {
-            let broken = Err(std::io::Error::other("truncated, as ordered"));
-            let pieces = stream::iter([Ok(Frame::data(half)), broken]);
-            StreamBody::new(pieces).boxed()
+            let broken = async {
+                // What came before is sent first.
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("truncated, as ordered"))
+            };
+            let pieces = stream::iter([Ok(Frame::data(half))]).chain(stream::once(broken));
+            StreamBody::new(pieces).boxed_unsync()
         }
         Some(Failure::Change) => {
             let changed: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
@@ -308,8 +312,8 @@ fn spoiled(bytes: Bytes, failure: Option<Failure>) -> BoxBody<Bytes, std::io::Er
     }
 }
 
-fn full(bytes: Bytes) -> BoxBody<Bytes, std::io::Error> {
-    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed()
+fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, std::io::Error> {
+    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
 fn json(status: u16, value: &serde_json::Value) -> Answer {
