@@ -322,5 +322,7 @@ fn json(status: u16, value: &serde_json::Value) -> Answer {
 }
 
 fn refusal(status: u16, message: &str) -> Answer {
-    json(status, &serde_json::json!({ "error": { "message": message } }))
+    let mut answer = json(status, &serde_json::json!({ "error": { "message": message } }));
+    answer.headers_mut().insert("x-cld-error", message.parse().unwrap());
+    answer
 }

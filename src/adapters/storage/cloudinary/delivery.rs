@@ -49,9 +49,9 @@ pub(super) async fn open(
         let range = if is_whole { None } else { Some(part.clone()) };
         match tried(|| fetch(&client, &url, range.clone())).await {
             Ok(_) if object.size == 0 => return Ok(Box::pin(stream::empty())),
-            Ok(answer) => {
+            Ok(served) => {
                 let download =
-                    Download { client: client.clone(), url, part, answer, resumes: RESUMES };
+                    Download { client: client.clone(), url, part, served, resumes: RESUMES };
                 return Ok(download.into_stream());
             }
             Err(failure) if failure.is(StatusCode::NOT_FOUND) => {}
@@ -61,8 +61,8 @@ pub(super) async fn open(
     Err(Error::not_found("object"))
 }
 
-/// An answer that begins where it should.
-struct Answer {
+/// An answer with a file in it.
+struct Served {
     response: Response,
     /// What precedes the part, where more is sent than was asked for.
     skip: u64,
@@ -70,21 +70,21 @@ struct Answer {
     is_exact: bool,
 }
 
-async fn fetch(client: &Client, url: &str, part: Option<Range<u64>>) -> Result<Answer, Failure> {
+async fn fetch(client: &Client, url: &str, part: Option<Range<u64>>) -> Result<Served, Failure> {
     let Some(part) = part else {
         let response = client.fetch(url, HeaderMap::new()).await?;
-        return Ok(Answer { response, skip: 0, is_exact: true });
+        return Ok(Served { response, skip: 0, is_exact: true });
     };
     let range = format!("bytes={}-{}", part.start, part.end.saturating_sub(1));
     let value =
         HeaderValue::from_str(&range).map_err(|error| Failure::Unreadable(error.to_string()))?;
     let response = client.fetch(url, HeaderMap::from_iter([(RANGE, value)])).await?;
     if response.status() != StatusCode::PARTIAL_CONTENT {
-        return Ok(Answer { response, skip: part.start, is_exact: false });
+        return Ok(Served { response, skip: part.start, is_exact: false });
     }
     let said = response.headers().get(CONTENT_RANGE).and_then(|said| said.to_str().ok());
     if said.is_some_and(|said| said.starts_with(&format!("bytes {}-", part.start))) {
-        Ok(Answer { response, skip: 0, is_exact: true })
+        Ok(Served { response, skip: 0, is_exact: true })
     } else {
         Err(Failure::Silent(format!("it sends {said:?} for {range}")))
     }
@@ -96,7 +96,7 @@ struct Download {
     url: String,
     /// What is still to come.
     part: Range<u64>,
-    answer: Answer,
+    served: Served,
     resumes: u32,
 }
 
@@ -115,7 +115,7 @@ impl Download {
 
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
-            let piece = match timeout(PATIENCE, self.answer.response.chunk()).await {
+            let piece = match timeout(PATIENCE, self.served.response.chunk()).await {
                 Ok(Ok(piece)) => piece,
                 Ok(Err(error)) => {
                     self.resume(error.into()).await?;
@@ -127,10 +127,10 @@ impl Download {
                 }
             };
             let Some(mut piece) = piece else { return Ok(None) };
-            let skipped = length(self.answer.skip).min(piece.len());
-            self.answer.skip -= skipped as u64;
+            let skipped = length(self.served.skip).min(piece.len());
+            self.served.skip -= skipped as u64;
             let _ = piece.split_to(skipped);
-            if !self.answer.is_exact {
+            if !self.served.is_exact {
                 let left = self.part.end.saturating_sub(self.part.start);
                 if left == 0 {
                     return Ok(None);
@@ -151,7 +151,7 @@ impl Download {
         self.resumes -= 1;
         tracing::debug!(%failure, "a download is taken up again");
         let rest = self.part.clone();
-        self.answer = tried(|| fetch(&self.client, &self.url, Some(rest.clone()))).await?;
+        self.served = tried(|| fetch(&self.client, &self.url, Some(rest.clone()))).await?;
         Ok(())
     }
 }

@@ -42,13 +42,7 @@ pub(super) async fn put(client: &Client, key: &str, body: Body) -> Result<Stored
         Ok(reply) if is_kept(&reply, &image, &body) => return Ok(stored(reply, image)),
         Ok(Reply { bytes, format, .. }) => {
             let sent = body.size();
-            tracing::warn!(
-                key,
-                sent,
-                bytes,
-                format,
-                "Cloudinary changes pictures: see its presets"
-            );
+            tracing::warn!(key, sent, bytes, format, "Cloudinary changes pictures");
         }
         // It can't open the picture, or has no patience for that many pixels.
         Err(failure) if failure.is(StatusCode::BAD_REQUEST) && !is_too_large(&failure) => {
