@@ -132,6 +132,10 @@ async fn the_limit_of_the_plan_is_told() {
     assert_eq!(refused.code, Code::PayloadTooLarge);
     assert_eq!(fake.requests(Endpoint::Upload).len(), 3);
     assert_eq!(fake.assets().len(), 0);
+    // Nor is a gateway that does not read to the end taken for one that is not there.
+    fake.fail_next(Endpoint::Upload, 1, Failure::Early(413, "too large"));
+    let refused = sandbox.put("b.svg", Body::bytes(vec![1; 15_000_000].into())).await.unwrap_err();
+    assert_eq!(refused.code, Code::PayloadTooLarge);
     assert_eq!(fake.requests(Endpoint::Ping).len(), 0, "nobody doubts that it is there");
     sandbox.stored(&key("c"), jpeg(99_997)).await;
 }

@@ -44,6 +44,8 @@ pub enum Failure {
     Status(u16, &'static str),
     /// It is answered with this status, and that it should come again in so many seconds.
     Later(u16, u32),
+    /// So it is answered before it was read, and the connection ends. Of an upload.
+    Early(u16, &'static str),
     /// The connection ends before the request does.
     Drop,
     /// The file ends half-way. Of a delivery.
@@ -250,12 +252,16 @@ async fn answer(
         () if path.ends_with("/upload") => Endpoint::Upload,
         () => Endpoint::Destroy,
     };
-    if next_failure(&world, likely, |failure| matches!(failure, Failure::Drop)).is_some() {
+    let is_early = |failure| matches!(failure, Failure::Drop | Failure::Early(..));
+    if let Some(failure) = next_failure(&world, likely, is_early) {
         let _ = body.frame().await;
         let (headers, fields) = (head.headers, Vec::new());
         let request = Request { endpoint: likely, target, headers, fields, at };
         world.lock().unwrap().requests.push(request);
-        return Err(std::io::Error::other("dropped, as ordered"));
+        return match failure {
+            Failure::Early(status, message) => Ok(refusal(status, message)),
+            _ => Err(std::io::Error::other("dropped, as ordered")),
+        };
     }
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let form = api::Form::read(&head.headers, body).await;
