@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "storage/cloudinary_alone.rs"]
+mod cloudinary_alone;
+#[path = "storage/cloudinary/mod.rs"]
+mod fake_cloudinary;
 #[path = "storage/verbs.rs"]
 mod verbs;
 
@@ -19,6 +23,7 @@ use darkroom::{
         object::Object,
     },
 };
+use fake_cloudinary::FakeCloudinary;
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 
@@ -45,6 +50,22 @@ impl Sandbox {
 
     async fn fs() -> Self {
         Self::open(settings(StorageKind::Fs), ()).await
+    }
+
+    /// Where everything is a picture.
+    async fn cloudinary() -> Self {
+        Self::at(FakeCloudinary::credulous()).await
+    }
+
+    /// Where nothing is, and all of it is kept as bytes.
+    async fn cloudinary_raw() -> Self {
+        Self::at(FakeCloudinary::start()).await
+    }
+
+    async fn at(fake: FakeCloudinary) -> Self {
+        let cloudinary = Some(fake.settings());
+        let settings = settings(StorageKind::Cloudinary);
+        Self::open(config::Storage { cloudinary, ..settings }, fake).await
     }
 
     async fn ask<Q: Query<Storage>>(&self, query: Q) -> Result<Q::Output> {
@@ -91,10 +112,15 @@ impl Sandbox {
 /// Lists the tests once, and makes one of each for each backend.
 macro_rules! suite {
     ($($test:ident)*) => {
-        mod fs {
+        suite! { @fs $($test)* }
+        suite! { @cloudinary $($test)* }
+        suite! { @cloudinary_raw $($test)* }
+    };
+    (@$backend:ident $($test:ident)*) => {
+        mod $backend {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::verbs::$test(&super::Sandbox::fs().await).await;
+                super::verbs::$test(&super::Sandbox::$backend().await).await;
             })*
         }
     };

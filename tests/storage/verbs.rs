@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::Sandbox;
 
 /// A key as the service makes them.
-fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     format!("0199e0a0-0000-7000-8000-000000000000/{name}.jpg")
 }
 
@@ -23,7 +23,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Bytes that look like nothing, the same for every call.
-fn noise(length: usize) -> Bytes {
+pub fn noise(length: usize) -> Bytes {
     let mut state = 0x9e37_79b9_u32;
     let mut next = || {
         state ^= state << 13;

@@ -95,6 +95,13 @@ impl Body {
         checked(self.unchecked(part), length, None)
     }
 
+    /// The rest of it from `start` on, where `before` has seen what precedes that. Ends as all of it does.
+    pub(super) fn read_end(&self, start: u64, before: Sha256) -> ByteStream {
+        let length = self.size.saturating_sub(start);
+        let hash = Some((before, self.sha256.clone()));
+        Checked::over(self.unchecked(start..self.size), length, hash)
+    }
+
     /// How many bytes were read of it so far, by all who read it: whether its storing goes on.
     pub(super) fn progress(&self) -> Arc<AtomicU64> {
         self.read.clone()
@@ -154,12 +161,7 @@ fn read_file(path: Arc<TempPath>, part: Range<u64>) -> ByteStream {
 
 /// `bytes`, but with an error in place of its last piece where it is not `size` bytes long or has another hash.
 pub(super) fn checked(bytes: ByteStream, size: u64, sha256: Option<&str>) -> ByteStream {
-    Box::pin(Checked {
-        bytes,
-        left: size,
-        hash: sha256.map(|expected| (Sha256::new(), expected.to_owned())),
-        ended: false,
-    })
+    Checked::over(bytes, size, sha256.map(|expected| (Sha256::new(), expected.to_owned())))
 }
 
 struct Checked {
@@ -170,6 +172,10 @@ struct Checked {
 }
 
 impl Checked {
+    fn over(bytes: ByteStream, size: u64, hash: Option<(Sha256, String)>) -> ByteStream {
+        Box::pin(Self { bytes, left: size, hash, ended: false })
+    }
+
     /// What is to be said when everything was seen.
     fn verdict(&mut self) -> std::io::Result<()> {
         let Some((hash, expected)) = self.hash.take() else { return Ok(()) };
@@ -269,6 +275,10 @@ mod tests {
             assert_eq!(read(body.read_part(5..5)).await.unwrap(), b"");
             assert!(read(body.read_part(199_999..200_001)).await.is_err());
             assert_eq!(body.progress().load(Ordering::Relaxed), 400_006);
+            let before = Sha256::new_with_prefix(&text.as_bytes()[..150_000]);
+            let end = read(body.read_end(150_000, before)).await.unwrap();
+            assert_eq!(end, text.as_bytes()[150_000..]);
+            assert!(read(body.read_end(150_000, Sha256::new())).await.is_err());
         }
     }
 

@@ -25,6 +25,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(800);
 /// How long the answer to that may take.
 const PING: Duration = Duration::from_secs(1);
+/// How often it is looked whether something moved: what was sent in the first moment shall not double the patience.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Stands before a backend.
 #[derive(Default)]
@@ -51,9 +53,9 @@ impl Guard {
             self.ping(backend).await?;
         }
         let mut question = std::pin::pin!(question);
-        let mut seen = 0;
+        let (mut seen, mut heard) = (0, Instant::now());
         loop {
-            match timeout(PATIENCE, &mut question).await {
+            match timeout(TICK, &mut question).await {
                 Ok(Err(error)) if error.code == Code::DependencyUnavailable => {
                     // Of one object, or of all?
                     self.ping(backend).await?;
@@ -62,8 +64,11 @@ impl Guard {
                 Ok(answer) => return answer,
                 Err(_) => {
                     let now = progress.as_ref().map_or(0, |read| read.load(Ordering::Relaxed));
-                    if std::mem::replace(&mut seen, now) == now {
+                    if std::mem::replace(&mut seen, now) != now {
+                        heard = Instant::now();
+                    } else if heard.elapsed() >= PATIENCE {
                         self.ping(backend).await?;
+                        heard = Instant::now();
                     }
                 }
             }

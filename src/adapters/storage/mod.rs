@@ -15,6 +15,7 @@ use crate::{
 
 mod backend;
 mod body;
+mod cloudinary;
 mod fs;
 mod guard;
 mod spool;
@@ -45,9 +46,12 @@ impl Storage {
     ) -> Result<Self> {
         let backend: Box<dyn Backend> = match kind {
             StorageKind::Fs => Box::new(fs::FsStorage::open(&data_dir).await?),
-            StorageKind::S3 | StorageKind::Cloudinary => {
-                let _ = settings;
-                return Err(Error::internal("this storage is not there yet"));
+            StorageKind::S3 => return Err(Error::internal("this storage is not there yet")),
+            StorageKind::Cloudinary => {
+                let settings = settings.cloudinary.as_ref();
+                let settings =
+                    settings.ok_or_else(|| Error::internal("Cloudinary is not configured"))?;
+                Box::new(cloudinary::Cloudinary::new(settings)?)
             }
         };
         let spool = SpoolDirectory::open(&data_dir).await?;
