@@ -29,11 +29,13 @@ use crate::{
         rounds,
         supervisor::Tree,
         transformer::Transformer,
+        webhooks::Webhooks,
     },
     adapters::{
         Query,
         cache::Cache,
         db::{self, Db, SchemaState, now, outbox::ResetOutbox, queue::RescueJobs},
+        fetch::Fetcher,
         password::Passwords,
         queue::{Broker, LocalQueue, Publisher, Source},
         secret,
@@ -166,6 +168,8 @@ impl App {
             jobs: Doorbell::default(),
             uploads: Doorbell::default(),
             deletions: Doorbell::default(),
+            webhooks: Doorbell::default(),
+            fetcher: Fetcher::new(config.fetch.clone()),
             notifier: Notifier::default(),
             flights: Arc::new(Flights::default()),
         });
@@ -343,6 +347,7 @@ async fn start_actors(
     let rescued = RescueLost {
         database: services.database.clone(),
         doorbell: services.jobs.clone(),
+        webhooks: services.webhooks.clone(),
         notifier: services.notifier.clone(),
     };
     let storage = Owner::child("storage", services.storage.clone(), open_storage);
@@ -377,6 +382,7 @@ async fn start_actors(
             source,
             runner: Arc::new(TransformRunner(services.clone())),
             doorbell: services.jobs.clone(),
+            webhooks: services.webhooks.clone(),
             notifier: services.notifier.clone(),
             prefetch: config.queue.prefetch,
             drain_until,
@@ -403,6 +409,12 @@ async fn start_actors(
         };
         children.push(rounds::child(describer));
     }
+    let webhooks = Webhooks {
+        database: services.database.clone(),
+        fetcher: services.fetcher.clone(),
+        doorbell: services.webhooks.clone(),
+    };
+    children.push(rounds::child(webhooks));
     Tree::start(children).await
 }
 

@@ -2,13 +2,14 @@
 //!
 //! `DARKROOM_FAILPOINT` names one of them; a process dies when it first gets there. Only debug builds look at it: in a release
 //! build [`reached`] is nothing. Who writes such a place calls `failpoint::reached("…")` there and adds its name to [`NAMES`];
-//! `tests/faults/apis.rs` is what sets them.
+//! `tests/faults/api_dies.rs` and `tests/cli/fetch.rs` are what sets them.
 
 /// Every place there is.
 ///
 /// - `relay.before_publish`: the job is committed and its row is leased by this relay; the broker has not heard of it.
 /// - `http.before_answer`: the job is committed, and the answer kept under its `Idempotency-Key`; the client has not heard of it.
-pub const NAMES: [&str; 2] = ["relay.before_publish", "http.before_answer"];
+/// - `webhooks.before_send`: the job has ended, and what is told of it is leased by this process; nobody has heard of it.
+pub const NAMES: [&str; 3] = ["relay.before_publish", "http.before_answer", "webhooks.before_send"];
 
 /// Ends the process if it was told to die here.
 #[cfg(debug_assertions)]

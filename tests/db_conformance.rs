@@ -36,6 +36,8 @@ mod tokens;
 mod users;
 #[path = "db/variants.rs"]
 mod variants;
+#[path = "db/webhooks.rs"]
+mod webhooks;
 
 /// Lists the tests once, and makes one of each for each database.
 macro_rules! suite {
@@ -164,6 +166,21 @@ suite! {
         a_lost_lease_finishes_nothing
         a_draining_worker_gives_back_what_it_holds
         a_retry_is_due_to_the_microsecond;
+    webhooks:
+        a_jobs_end_is_told_to_all_who_asked
+        a_failure_is_told_and_so_is_what_follows_a_retry
+        a_retry_by_itself_and_a_cancellation_are_told_to_nobody
+        a_job_that_is_done_is_told_at_once_each_time
+        a_job_that_workers_are_lost_over_is_told_to_have_failed
+        whoever_asks_while_a_job_ends_is_told
+        no_two_processes_send_one_delivery
+        a_delivery_of_a_dead_process_is_another_processes
+        every_attempt_is_told
+        slow_receivers_of_one_account_leave_room_for_others
+        a_disabled_account_is_known
+        a_secret_is_made_once_and_signs_on_for_a_day
+        deliveries_are_their_accounts_own_and_go_with_their_picture
+        what_ended_long_ago_is_forgotten;
     deletions:
         an_image_is_deleted_with_its_objects
         an_unknown_receipt_is_not_found

@@ -63,6 +63,8 @@ pub struct Consumer {
     pub runner: Arc<dyn Runner>,
     /// To be rung when there is room for another job.
     pub doorbell: Doorbell,
+    /// To be rung when somebody may be to be told of a job's end.
+    pub webhooks: Doorbell,
     /// Hears of jobs that were taken back, and tells of what became of jobs.
     pub notifier: Notifier,
     /// Jobs to hold at a time.
@@ -376,6 +378,7 @@ impl Errand {
         // Where that fails the lease will run out, and the job run again.
         let _ = self.insist(finish).await?;
         self.tell(&job);
+        self.consumer.webhooks.ring();
         Some(Ended::Settled)
     }
 

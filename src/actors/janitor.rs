@@ -22,6 +22,7 @@ use crate::{
             objects::SweepObjects,
             queue::RescueJobs,
             tokens::PurgeTokens,
+            webhooks::PurgeWebhooks,
         },
         storage::{CheckStorage, DeleteObject, Storage, SweepSpool},
     },
@@ -39,6 +40,8 @@ const STORING: TimeDelta = TimeDelta::days(1);
 
 /// How long it can be asked what happened to a job.
 const EVENTS_KEPT: TimeDelta = TimeDelta::days(1);
+/// How long it can be asked what became of a webhook.
+const WEBHOOKS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Removes the objects of what was deleted.
 #[derive(Clone)]
@@ -98,6 +101,8 @@ pub struct RescueLost {
     pub database: Address<Db>,
     /// To be rung when there is something to hand over.
     pub doorbell: Doorbell,
+    /// To be rung when somebody may be to be told of the end of one.
+    pub webhooks: Doorbell,
     /// To be told.
     pub notifier: Notifier,
 }
@@ -118,11 +123,12 @@ impl Chore for RescueLost {
                 self.notifier.tell(News { user_id, job_id });
             }
             self.doorbell.ring();
+            self.webhooks.ring();
         }
     }
 }
 
-/// Removes what has expired: tokens, idempotency keys, news of jobs, uploads that were broken off.
+/// Removes what has expired: tokens, idempotency keys, news of jobs, webhooks of long ago, uploads that were broken off.
 #[derive(Clone)]
 pub struct RemoveExpired {
     /// Has the tokens and the keys.
@@ -156,6 +162,8 @@ impl Chore for RemoveExpired {
         self.database.ask(PurgeTokens { now: now() }).await?;
         self.database.ask(PurgeKeys { now: now() }).await?;
         self.database.ask(PurgeEvents { before: now() - EVENTS_KEPT }).await?;
+        let before = now() - WEBHOOKS_KEPT;
+        self.database.ask(PurgeWebhooks { before, now: now() }).await?;
         self.sweep_objects().await?;
         self.storage.ask(SweepSpool).await?;
         Ok(())

@@ -14,12 +14,13 @@
 //!   ├─ transformer   the rayon pool                   (api, worker)
 //!   ├─ consumer      jobs under way                   (worker)
 //!   ├─ relay         from the outbox to the queue     (api, worker)
-//!   └─ describer     pictures nobody has looked at    (worker)
+//!   ├─ describer     pictures nobody has looked at    (worker)
+//!   └─ webhooks      who is told of a job's end       (api, worker)
 //! ```
 //!
 //! `database`, `storage`, `cache` and `publisher` are one kind of actor, [`owner::Owner`], reached through an
-//! [`address::Address`] that outlives each incarnation of the actor behind it. The work of the janitor, the notifier, the relay
-//! and the describer comes round by the clock: each is a [`rounds::Chore`].
+//! [`address::Address`] that outlives each incarnation of the actor behind it. The work of the janitor, the notifier, the relay,
+//! the describer and the webhooks comes round by the clock: each is a [`rounds::Chore`].
 
 pub mod address;
 mod budget;
@@ -33,3 +34,4 @@ pub mod relay;
 pub mod rounds;
 pub mod supervisor;
 pub mod transformer;
+pub mod webhooks;

@@ -7,11 +7,13 @@ use crate::domain::error::Result;
 mod breaker;
 pub mod cache;
 pub mod db;
+pub mod fetch;
 pub mod password;
 pub mod queue;
 pub mod secret;
 pub mod storage;
 pub mod token;
+pub mod webhook;
 
 /// One question to a resource `R` (the database, the cache, the storage). The struct is the message
 /// that travels to the actor that owns the resource; its fields are the parameters.

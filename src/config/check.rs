@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     Auth, Config, Database, DatabaseLocation, Engine, Environment, Http, Log, LogFormat, Queue,
-    RateLimits, Redis,
+    RateLimits, Redis, fetch,
     kind::{Value, time},
     machine, redis,
     report::{Fault, Faults, Warning},
@@ -202,7 +202,7 @@ impl Values {
         self.text(name).map(SecretString::from)
     }
 
-    fn list<T: Clone>(&self, name: &str, pick: fn(&Value) -> Option<&Vec<T>>) -> Vec<T> {
+    pub(super) fn list<T: Clone>(&self, name: &str, pick: fn(&Value) -> Option<&Vec<T>>) -> Vec<T> {
         self.optional(name).and_then(pick).cloned().unwrap_or_default()
     }
 
@@ -220,7 +220,7 @@ impl Values {
         }
     }
 
-    fn time(&self, name: &str) -> Result<Duration, Fault> {
+    pub(super) fn time(&self, name: &str) -> Result<Duration, Fault> {
         match self.required(name)? {
             Value::Time(time) => Ok(*time),
             _ => Err(mismatch(name)),
@@ -245,11 +245,13 @@ fn config(
 ) -> Result<Config, Fault> {
     let required_text = |name| values.text(name).ok_or_else(|| mismatch(name));
 
+    let environment = match required_text("ENVIRONMENT")? {
+        "production" => Environment::Production,
+        _ => Environment::Development,
+    };
     Ok(Config {
-        environment: match required_text("ENVIRONMENT")? {
-            "production" => Environment::Production,
-            _ => Environment::Development,
-        },
+        environment,
+        fetch: fetch::meant(values, environment)?,
         roles: match values.required("ROLE")? {
             Value::Roles(roles) => *roles,
             _ => return Err(mismatch("ROLE")),

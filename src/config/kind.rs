@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
+use super::fetch::{Closure, Opening, parse_closures, parse_openings};
 use crate::roles::Roles;
 
 /// What a value may be. `Display` says it in words.
@@ -37,6 +38,10 @@ pub enum Kind {
     HostName,
     /// Networks, with commas between them.
     Networks,
+    /// Networks with a port each, with commas between them.
+    Openings,
+    /// Networks and hosts, with commas between them.
+    Closures,
     /// Web origins, with commas between them.
     Origins,
     /// An `http` or `https` URL.
@@ -60,6 +65,10 @@ pub enum Value {
     Address(IpAddr),
     /// Of `Networks`.
     Networks(Vec<IpNet>),
+    /// Of `Openings`.
+    Openings(Vec<Opening>),
+    /// Of `Closures`.
+    Closures(Vec<Closure>),
     /// Of `Origins`.
     List(Vec<String>),
     /// Of everything else.
@@ -132,6 +141,8 @@ impl Kind {
                 let networks: Option<Vec<IpNet>> = items(text).map(parse_network).collect();
                 networks.map(Value::Networks)
             }
+            Kind::Openings => parse_openings(text).map(Value::Openings),
+            Kind::Closures => parse_closures(text).map(Value::Closures),
             Kind::Origins => {
                 let origins: Option<Vec<String>> = items(text).map(parse_origin).collect();
                 origins.map(Value::List)
@@ -183,6 +194,12 @@ impl std::fmt::Display for Kind {
             Kind::Networks => {
                 f.write_str("networks with commas between them, such as 10.0.0.0/8,fd00::/8")
             }
+            Kind::Openings => f.write_str(
+                "networks with a port each and commas between them, such as 10.0.0.0/8:9000,[fd00::/8]:9000",
+            ),
+            Kind::Closures => f.write_str(
+                "networks and hosts with commas between them, such as 198.51.100.0/24,example.com",
+            ),
             Kind::Origins => f.write_str(
                 "origins with commas between them, such as https://app.example.com, or * for all",
             ),
@@ -270,7 +287,7 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     bare.unwrap_or(text).parse().ok()
 }
 
-fn parse_network(text: &str) -> Option<IpNet> {
+pub(super) fn parse_network(text: &str) -> Option<IpNet> {
     match text.parse::<IpNet>() {
         Ok(network) => Some(network.trunc()),
         Err(_) => text.parse::<IpAddr>().ok().map(IpNet::from),
@@ -318,6 +335,6 @@ fn parse_service_url(text: &str, schemes: &[&str]) -> Result<Value, &'static str
     if named { Ok(Value::Text(text.to_owned())) } else { Err("") }
 }
 
-fn items(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }

@@ -5,6 +5,7 @@
 
 mod check;
 mod describe;
+mod fetch;
 mod kind;
 mod machine;
 mod parts;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use self::{
     describe::reference_markdown,
+    fetch::{Closure, Fetch, Opening},
     kind::{Kind, Value},
     machine::memory,
     parts::Parts,
@@ -61,6 +63,8 @@ pub struct Config {
     pub redis: Option<Redis>,
     /// Tokens.
     pub auth: Auth,
+    /// What may be fetched from elsewhere.
+    pub fetch: Fetch,
     /// What is refused.
     pub limits: Limits,
     /// `TRANSFORM_THREADS`: threads of the transform pool.

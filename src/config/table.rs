@@ -53,7 +53,7 @@ pub const TABLE: &[Variable] = &[
     row("PUBLIC_URL", Unset, Kind::WebUrl, "Where clients reach the service; URLs in answers then start with it."),
     row("TRUSTED_PROXIES", Unset, Kind::Networks, "Proxies whose `X-Forwarded-For` is believed."),
     row("ALLOWED_ORIGINS", Unset, Kind::Origins, "Web pages of other origins that may call the API (CORS)."),
-    row("ENVIRONMENT", Computed("development"), Kind::Choice(&["development", "production"]), "In production a weak `JWT_SECRET` refuses to start, and logs are JSON."),
+    row("ENVIRONMENT", Computed("development"), Kind::Choice(&["development", "production"]), "In production a weak `JWT_SECRET` refuses to start, only `https` is fetched, and logs are JSON."),
     row("GIN_MODE", Unset, Kind::Text, "`release` means `ENVIRONMENT=production`; `ENVIRONMENT` wins."),
     row("ROLE", Text("both"), Kind::Roles, "What this process does: answer HTTP, run jobs, or both."),
     row("DATA_DIR", Text("./data"), Kind::Directory, "Where the embedded database, pictures and the generated secret are kept."),
@@ -87,8 +87,12 @@ pub const TABLE: &[Variable] = &[
     row("STARTUP_TIMEOUT", Text("10s"), Kind::Time(1, HOUR), "Time for the database to answer at start."),
     row("QUEUE_PREFETCH_COUNT", Text("5"), Kind::Number(1, 1_000), "Jobs that one worker holds at a time."),
 
+    row("FETCH_ALLOW", Unset, Kind::Openings, "What imports and webhooks may reach although it is not public, or not on port 80 or 443."),
+    row("FETCH_DENY", Unset, Kind::Closures, "What imports and webhooks may not reach although it is public; a host means all under it too."),
+    row("FETCH_TIMEOUT", Text("10s"), Kind::Time(1, 4 * MINUTE), "Time for one import, or for one delivery of a webhook."),
+
     row("RATE_LIMIT_WINDOW", Text("1m"), Kind::Time(SECOND, DAY), "The time that the limits below are counted in."),
-    row("RATE_LIMIT_UPLOADS", Text("600"), LIMIT, "Uploads of an account; 0 is no limit."),
+    row("RATE_LIMIT_UPLOADS", Text("600"), LIMIT, "Uploads and imports of an account; 0 is no limit."),
     row("RATE_LIMIT_TRANSFORMS", Text("6000"), LIMIT, "Transformations of an account; 0 is no limit."),
     row("RATE_LIMIT_REGISTER", Text("60"), LIMIT, "Accounts opened from one address; 0 is no limit."),
     row("RATE_LIMIT_LOGIN", Text("60"), LIMIT, "Failed logins from one address; 0 is no limit."),

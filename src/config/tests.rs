@@ -174,6 +174,13 @@ fn every_kind_of_value_has_its_spellings() {
         ),
         ("TRUSTED_PROXIES", &["10.0.0.0/8", "127.0.0.1, fd00::/8"], &["10.0.0.0/33", "proxy"]),
         (
+            "FETCH_ALLOW",
+            &["127.0.0.0/8:9000", "[::1]:80, 10.0.0.0/8:443"],
+            &["10.0.0.0/8", "localhost:80", "10.0.0.0/8:0"],
+        ),
+        ("FETCH_DENY", &["example.com", "8.8.8.0/24, .example.org"], &["a b", "8.8.8.0/40"]),
+        ("FETCH_TIMEOUT", &["10s", "4m"], &["0", "5m"]),
+        (
             "ALLOWED_ORIGINS",
             &["*", "https://a.b,http://c.d:8"],
             &["a.b", "https://a.b/path", "ftp://a.b"],

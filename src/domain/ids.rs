@@ -80,6 +80,10 @@ id! {
     ApiKeyId
 }
 id! {
+    /// What is told to one receiver of the end of one job.
+    WebhookId
+}
+id! {
     /// The receipt of a deletion.
     DeletionId
 }

@@ -89,12 +89,13 @@ pub enum JobKind {
     Transform,
 }
 
-/// A piece of background work.
-#[derive(Debug, Clone, PartialEq)]
+/// A piece of background work. It is written as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Job {
     /// Its identity.
     pub id: JobId,
     /// The account it belongs to.
+    #[serde(skip)]
     pub user_id: UserId,
     /// What it does.
     pub kind: JobKind,

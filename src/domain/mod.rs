@@ -12,3 +12,4 @@ pub mod rate;
 pub mod transform;
 pub mod user;
 pub mod variant;
+pub mod webhook;

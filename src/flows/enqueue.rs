@@ -33,14 +33,23 @@ pub fn job_for(variant: &Variant) -> Job {
 }
 
 /// Accepts the transformation of `image` by `spec`: the job that makes the variant, which may have
-/// been accepted, or even done, before.
+/// been accepted, or even done, before. Its end is told to `webhook_url`.
 ///
 /// # Errors
 /// `not_found` if the image has gone.
-pub async fn enqueue(services: &Services, image: &Image, spec: &Spec) -> Result<(Variant, Job)> {
+pub async fn enqueue(
+    services: &Services,
+    image: &Image,
+    spec: &Spec,
+    webhook_url: Option<String>,
+) -> Result<(Variant, Job)> {
     let variant = plan(image, spec);
     let job = job_for(&variant);
-    let (variant, job) = services.database.ask(EnqueueTransform { variant, job }).await?;
+    let query = EnqueueTransform { variant, job, webhook_url };
+    let (variant, job) = services.database.ask(query).await?;
     jobs::changed(services, &job);
+    if job.status.is_finished() {
+        services.webhooks.ring();
+    }
     Ok((variant, job))
 }

@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 use crate::{
     actors::{address::Address, doorbell::Doorbell, notifier::Notifier, transformer::Transformer},
     adapters::{
-        cache::Cache, db::Db, password::Passwords, queue::Publisher, storage::Storage,
-        token::Tokens,
+        cache::Cache, db::Db, fetch::Fetcher, password::Passwords, queue::Publisher,
+        storage::Storage, token::Tokens,
     },
     domain::{ids::VariantId, limits::Limits, transform::Profile},
 };
@@ -18,6 +18,7 @@ pub mod delete;
 pub mod enqueue;
 pub mod events;
 pub mod flights;
+pub mod import;
 pub mod jobs;
 pub mod metadata;
 mod objects;
@@ -59,6 +60,10 @@ pub struct Services {
     pub notifier: Notifier,
     /// Rung when a picture was uploaded that is to be looked at.
     pub uploads: Doorbell,
+    /// Rung when somebody may be to be told of a job's end.
+    pub webhooks: Doorbell,
+    /// What clients have fetched from elsewhere.
+    pub fetcher: Fetcher,
     /// Rung when objects are to be removed.
     pub deletions: Doorbell,
     /// Variants being made in this process.

@@ -15,6 +15,7 @@ mod gate;
 mod health;
 mod idempotency;
 mod images;
+mod imports;
 mod jobs;
 mod limit;
 pub mod openapi;
@@ -24,6 +25,7 @@ mod transforms;
 mod unread;
 mod upload;
 mod variants;
+mod webhooks;
 
 /// Every route of the service.
 fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
@@ -32,6 +34,9 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .unify()
         .boxed()
         .or(upload::routes(context))
+        .unify()
+        .boxed()
+        .or(imports::routes(context))
         .unify()
         .boxed()
         .or(images::routes(context))
@@ -44,6 +49,9 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .unify()
         .boxed()
         .or(jobs::routes(context))
+        .unify()
+        .boxed()
+        .or(webhooks::routes(context))
         .unify()
         .boxed()
         .or(events::routes(context))

@@ -15,9 +15,9 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, events, health, images, jobs, limit,
+    console, deletions, events, health, images, imports, jobs, limit,
     problem::{Problem, answered},
-    transforms, upload, variants,
+    transforms, upload, variants, webhooks,
 };
 use crate::domain::{
     error::{Error, Result},
@@ -36,11 +36,12 @@ use crate::domain::{
         accounts::register, accounts::log_in, accounts::refresh, accounts::log_out,
         accounts::me, accounts::close, accounts::change_password,
         accounts::create_api_key, accounts::list_api_keys, accounts::delete_api_key,
-        upload::upload, images::list, images::get, images::patch, images::original, images::delete,
+        upload::upload, imports::import, images::list, images::get, images::patch, images::original, images::delete,
         transforms::transform,
         images::variants, variants::get, variants::picture, variants::delete,
         jobs::list, jobs::get, jobs::cancel, jobs::retry,
         events::of_job, events::of_account,
+        webhooks::deliveries, webhooks::secret, webhooks::rotate,
         deletions::get,
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
@@ -52,6 +53,7 @@ use crate::domain::{
         (name = "transforms", description = "Making pictures from pictures"),
         (name = "variants", description = "Pictures made from pictures"),
         (name = "jobs", description = "Work in the background"),
+        (name = "webhooks", description = "Being told of a job's end"),
         (name = "operations", description = "The service itself"),
     ),
     security(("bearer" = [])),

@@ -23,7 +23,7 @@ use crate::{
     adapters::{db::variants::VariantsOf, storage::Spooled},
     domain::{
         error::{Code, Error, Fault, Result},
-        ids::ImageId,
+        ids::{ImageId, UserId},
         transform::{Profile, Spec},
     },
     flows::{
@@ -112,15 +112,25 @@ async fn take_in(request: Request, body: Body, tally: &mut Tally) -> Result<Resp
     }
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
     let work = async move {
-        let services = request.services();
-        overlays::check(services, user_id, overlays).await?;
-        let image = store(services, user_id, spooled, description).await?;
-        let location = request.url(&format!("/api/v1/images/{}", image.id));
-        let variants = services.database.ask(VariantsOf { user_id, image_id: image.id }).await?;
-        let view = ImageView::new(&request, image, variants);
-        with_header(reply(StatusCode::CREATED, &view)?, "location", &location)
+        overlays::check(request.services(), user_id, overlays).await?;
+        created(&request, user_id, spooled, description).await
     };
     attempt.settle(&asked, work).await
+}
+
+/// Stores a file that has arrived; the answer that shows it.
+pub(super) async fn created(
+    request: &Request,
+    user_id: UserId,
+    spooled: Spooled,
+    description: Description,
+) -> Result<Response> {
+    let services = request.services();
+    let image = store(services, user_id, spooled, description).await?;
+    let location = request.url(&format!("/api/v1/images/{}", image.id));
+    let variants = services.database.ask(VariantsOf { user_id, image_id: image.id }).await?;
+    let view = ImageView::new(request, image, variants);
+    with_header(reply(StatusCode::CREATED, &view)?, "location", &location)
 }
 
 /// An upload that has arrived whole.
@@ -287,18 +297,23 @@ impl Said {
 }
 
 /// Specs, and the pictures that they lay over this one.
-type Eager = (Vec<Spec>, Vec<(String, ImageId)>);
+pub(super) type Eager = (Vec<Spec>, Vec<(String, ImageId)>);
 
 /// Reads a JSON array of specs; one that names no profile means `profile`.
 fn check_eager(text: Option<&str>, profile: Profile) -> Result<Eager, Vec<Fault>> {
-    let whole = |detail: String| vec![Fault::new("", detail)];
+    let whole = |detail: &str| vec![Fault::new("", detail)];
     let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
         return Ok(Eager::default());
     };
-    let specs: Vec<Value> = serde_json::from_str(text)
-        .map_err(|_| whole("must be a JSON array of specs".to_owned()))?;
+    let specs: Vec<Value> =
+        serde_json::from_str(text).map_err(|_| whole("must be a JSON array of specs"))?;
+    check_specs(&specs, profile)
+}
+
+/// Reads specs; one that names no profile means `profile`.
+pub(super) fn check_specs(specs: &[Value], profile: Profile) -> Result<Eager, Vec<Fault>> {
     if specs.len() > MAX_EAGER {
-        return Err(whole(format!("must be at most {MAX_EAGER} specs")));
+        return Err(vec![Fault::new("", format!("must be at most {MAX_EAGER} specs"))]);
     }
     let mut faults = Vec::new();
     let mut parsed = Vec::with_capacity(specs.len());
@@ -320,7 +335,7 @@ fn check_eager(text: Option<&str>, profile: Profile) -> Result<Eager, Vec<Fault>
 
 /// The client's name for the file: its last path segment, without control characters, cut to what
 /// file systems take.
-fn harmless(filename: &str) -> String {
+pub(super) fn harmless(filename: &str) -> String {
     let last = filename.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut name: String = last.chars().filter(|c| !c.is_control()).collect();
     while name.len() > MAX_FILENAME {

@@ -5,10 +5,12 @@
 mod accounts;
 mod bad_input;
 mod bodies;
+mod elsewhere;
 mod errors;
 mod events;
 mod idempotency;
 mod images;
+mod imports;
 mod jobs;
 mod limits;
 mod main_job;
@@ -24,3 +26,4 @@ mod storage;
 mod supervision;
 mod transforms;
 mod watermarks;
+mod webhooks;

@@ -189,7 +189,7 @@ async fn what_is_limited_says_so() {
             }
         }
     }
-    let expected = ["log_in", "register", "transform_image", "upload_image"];
+    let expected = ["import_image", "log_in", "register", "transform_image", "upload_image"];
     assert_eq!(limited.iter().collect::<Vec<_>>(), expected);
 }
 

@@ -6,7 +6,11 @@ mod admin;
 mod config;
 mod docs;
 mod doctor;
+mod fetch;
 mod process;
 mod serve;
+#[allow(dead_code)] // Only its certificates are used.
+#[path = "../faults/servers/tls.rs"]
+mod tls;
 mod transform;
 mod version;

@@ -79,7 +79,12 @@ impl Shell {
 
     /// Runs the program until it serves.
     pub fn serve(&self, arguments: &[&str]) -> Serving {
-        let mut child = self.command(arguments).env("HOST", "127.0.0.1").spawn().unwrap();
+        self.serve_as(self.command(arguments))
+    }
+
+    /// The same, of a command of one's own.
+    pub fn serve_as(&self, mut command: Command) -> Serving {
+        let mut child = command.env("HOST", "127.0.0.1").spawn().unwrap();
         let (line, lines) = mpsc::channel();
         let reader = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
@@ -170,6 +175,11 @@ impl Serving {
             heard.push(line);
         }
         panic!("it never said {texts:?}, only {heard:#?}");
+    }
+
+    /// Waits until it dies, by itself and not by its own will.
+    pub fn dies(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None, "a signal, not an exit code");
     }
 
     /// Sends SIGTERM and waits; the exit code.

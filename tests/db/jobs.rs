@@ -38,7 +38,8 @@ pub async fn an_accepted_job_is_queued(sandbox: &Sandbox) {
     let image = sandbox.image(&user).await;
     let variant = variant(&image, 1);
     let asked = job(&variant);
-    let enqueue = EnqueueTransform { variant: variant.clone(), job: asked.clone() };
+    let enqueue =
+        EnqueueTransform { variant: variant.clone(), job: asked.clone(), webhook_url: None };
     assert_eq!(sandbox.get(enqueue).await, (variant, asked.clone()));
     assert_eq!(sandbox.get(JobById { user_id: user.id, id: asked.id }).await, asked);
     assert_eq!(sandbox.get(CountUnfinished {}).await, 1);
@@ -50,7 +51,7 @@ pub async fn sixteen_equal_requests_make_one_job(sandbox: &Sandbox) {
     let image = sandbox.image(&user).await;
     let queries = (0..16).map(|_| {
         let variant = variant(&image, 1);
-        EnqueueTransform { job: job(&variant), variant }
+        EnqueueTransform { job: job(&variant), variant, webhook_url: None }
     });
     let answers = sandbox.together(queries.collect()).await;
     let ids: Vec<JobId> = answers.into_iter().map(|answer| answer.unwrap().1.id).collect();
@@ -205,7 +206,7 @@ pub async fn another_accounts_job_is_not_found(sandbox: &Sandbox) {
         assert_eq!(sandbox.refusal(retry).await, Code::NotFound);
     }
     let absent = variant(&crate::sandbox::image(user.id), 1);
-    let enqueue = EnqueueTransform { job: job(&absent), variant: absent };
+    let enqueue = EnqueueTransform { job: job(&absent), variant: absent, webhook_url: None };
     assert_eq!(sandbox.refusal(enqueue).await, Code::NotFound);
     let read = sandbox.get(JobById { user_id: user.id, id }).await;
     assert_eq!(read.status, JobStatus::Queued);

@@ -459,6 +459,6 @@ impl Sandbox {
     pub async fn job(&self, image: &Image, number: u32) -> Job {
         let variant = variant(image, number);
         let job = job(&variant);
-        self.get(db::jobs::EnqueueTransform { variant, job }).await.1
+        self.get(db::jobs::EnqueueTransform { variant, job, webhook_url: None }).await.1
     }
 }

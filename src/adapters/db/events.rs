@@ -8,6 +8,7 @@ use super::{
     error::Stop,
     jobs::JobRow,
     tx::{Bind, Tx, binds},
+    webhooks,
 };
 use crate::domain::{
     error::Error,
@@ -18,7 +19,7 @@ use crate::domain::{
 /// The version of a job that was just accepted.
 pub(super) const FIRST: i32 = 1;
 
-/// Writes down the state that `job` has just reached.
+/// Writes down the state that `job` has just reached, and tells of it whoever has asked for that.
 pub(super) async fn record(tx: &mut Tx, job: &JobRow) -> Result<(), Stop> {
     insert(
         tx,
@@ -35,7 +36,8 @@ pub(super) async fn record(tx: &mut Tx, job: &JobRow) -> Result<(), Stop> {
             job.finished_at
         ],
     )
-    .await
+    .await?;
+    webhooks::announce(tx, job).await
 }
 
 /// Writes down how `job` begins.
@@ -91,7 +93,7 @@ macro_rules! select {
         concat!(
             "SELECT e.id AS event_id, j.id, j.user_id, j.kind, e.status, e.attempts,
                  j.max_attempts, j.image_id, j.variant_id, j.spec, e.error_code, e.error_detail,
-                 j.created_at, e.started_at, e.finished_at, e.version
+                 j.created_at, e.started_at, e.finished_at, e.version, j.has_webhooks
              FROM job_events e JOIN jobs j ON j.id = e.job_id ",
             $rest
         )

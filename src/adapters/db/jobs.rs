@@ -9,7 +9,7 @@ use super::{
     error::Stop,
     events, outbox,
     tx::{Tx, binds},
-    variants,
+    variants, webhooks,
 };
 use crate::domain::{
     error::{Code, Error},
@@ -22,7 +22,7 @@ use crate::domain::{
 macro_rules! columns {
     () => {
         "id, user_id, kind, status, attempts, max_attempts, image_id, variant_id, spec,
-         error_code, error_detail, created_at, started_at, finished_at, version"
+         error_code, error_detail, created_at, started_at, finished_at, version, has_webhooks"
     };
 }
 
@@ -47,6 +47,8 @@ row! {
         pub(super) finished_at: Option<DateTime<Utc>>,
         /// How often its state has changed.
         pub(super) version: i32,
+        /// Somebody is to be told of its end.
+        pub(super) has_webhooks: bool,
     }
 }
 
@@ -93,6 +95,8 @@ pub struct EnqueueTransform {
     pub variant: Variant,
     /// What to insert if no job has that work.
     pub job: Job,
+    /// Who is to be told of the end of the job that has it.
+    pub webhook_url: Option<String>,
 }
 
 impl Transaction for EnqueueTransform {
@@ -102,7 +106,14 @@ impl Transaction for EnqueueTransform {
     type Output = (Variant, Job);
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
-        enqueue(tx, &self.variant, &self.job).await
+        loop {
+            let (variant, job) = enqueue(tx, &self.variant, &self.job).await?;
+            let Some(url) = &self.webhook_url else { return Ok((variant, job)) };
+            if webhooks::subscribe(tx, &job, url, self.job.created_at).await? {
+                return Ok((variant, job));
+            }
+            // It was taken back, or its workers are lost: what follows it has the work.
+        }
     }
 }
 
@@ -217,7 +228,7 @@ impl Transaction for JobById {
     }
 }
 
-async fn get(tx: &mut Tx, user_id: UserId, id: JobId) -> Result<Job, Stop> {
+pub(super) async fn get(tx: &mut Tx, user_id: UserId, id: JobId) -> Result<Job, Stop> {
     let row: Option<JobRow> = tx
         .fetch_optional(
             concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1 AND user_id = $2"),

@@ -42,6 +42,7 @@ mod tx;
 mod url;
 pub mod users;
 pub mod variants;
+pub mod webhooks;
 
 pub use self::migrate::{Report, SchemaState, Target, migrate};
 

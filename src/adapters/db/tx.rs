@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Db, Mode, error::Stop};
 use crate::domain::ids::{
-    ApiKeyId, DeletionId, EventId, FamilyId, ImageId, JobId, TokenId, UserId, VariantId,
+    ApiKeyId, DeletionId, EventId, FamilyId, ImageId, JobId, TokenId, UserId, VariantId, WebhookId,
 };
 
 /// The words in which the two databases differ.
@@ -260,6 +260,7 @@ bind_from! {
     TokenId => |value| Id(value.0),
     UserId => |value| Id(value.0),
     VariantId => |value| Id(value.0),
+    WebhookId => |value| Id(value.0),
     String => |value| Text(value),
     &String => |value| Text(value.clone()),
     &str => |value| Text(value.to_owned()),
