@@ -173,11 +173,11 @@ async fn uploads_and_deletions_leave_nothing() {
     let server = Server::start("both").await;
     let come_and_go = async |n: usize| {
         // Every fourth has the bytes of three others at the same time.
-        let tail = if n % 4 == 0 { n / 16 * 16 } else { n };
+        let tail = if n.is_multiple_of(4) { n / 16 * 16 } else { n };
         let image: Value =
             server.upload([ROCKET, &tail.to_le_bytes()].concat()).await.json().await.unwrap();
         let path = format!("/api/v1/images/{}", image["id"].as_str().unwrap());
-        if n % 10 == 0 {
+        if n.is_multiple_of(10) {
             let spec = json!({ "resize": { "width": 50 + n % 50 } });
             let transform = format!("{path}/transform?sync=true");
             let made = server.request(Method::POST, &transform).json(&spec).send().await.unwrap();
@@ -216,7 +216,7 @@ async fn uploads_and_deletions_leave_nothing() {
                  + (SELECT count(*) FROM variants) + (SELECT count(*) FROM deletion_objects)";
     let count: i64 = sqlx::query_scalar(count).fetch_one(&rows).await.unwrap();
     assert_eq!(count, 0, "rows of nothing");
-    println!("{rounds} rounds: {} MiB, then {} MiB", before / MIB, after / MIB);
+    eprintln!("{rounds} rounds: {} MiB, then {} MiB", before / MIB, after / MIB);
     let grown = after.saturating_sub(before) / MIB;
     assert!(grown <= 20, "{} MiB, then {} MiB", before / MIB, after / MIB);
 }
