@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "storage/s3_alone.rs"]
+mod s3_alone;
+#[path = "storage/s3_server.rs"]
+mod s3_server;
 #[path = "storage/verbs.rs"]
 mod verbs;
 
@@ -45,6 +49,12 @@ impl Sandbox {
 
     async fn fs() -> Self {
         Self::open(settings(StorageKind::Fs), ()).await
+    }
+
+    async fn s3() -> Self {
+        let server = s3_server::S3Server::start();
+        let s3 = Some(server.settings());
+        Self::open(config::Storage { s3, ..settings(StorageKind::S3) }, server).await
     }
 
     async fn ask<Q: Query<Storage>>(&self, query: Q) -> Result<Q::Output> {
@@ -95,6 +105,13 @@ macro_rules! suite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::verbs::$test(&super::Sandbox::fs().await).await;
+            })*
+        }
+
+        mod s3 {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::verbs::$test(&super::Sandbox::s3().await).await;
             })*
         }
     };

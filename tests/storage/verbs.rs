@@ -13,17 +13,17 @@ use sha2::{Digest, Sha256};
 use crate::Sandbox;
 
 /// A key as the service makes them.
-fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     format!("0199e0a0-0000-7000-8000-000000000000/{name}.jpg")
 }
 
 /// The rows' hash of these bytes.
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes that look like nothing, the same for every call.
-fn noise(length: usize) -> Bytes {
+pub fn noise(length: usize) -> Bytes {
     let mut state = 0x9e37_79b9_u32;
     let mut next = || {
         state ^= state << 13;
@@ -143,7 +143,7 @@ pub async fn of_many_at_once_one_is_there_whole(sandbox: &Sandbox) {
 }
 
 /// What says it is `size` bytes with that hash, and yields these pieces.
-fn false_body(size: u64, sha256: String, pieces: Vec<std::io::Result<Bytes>>) -> Body {
+pub fn false_body(size: u64, sha256: String, pieces: Vec<std::io::Result<Bytes>>) -> Body {
     let pieces: Arc<Vec<_>> =
         Arc::new(pieces.into_iter().map(|piece| piece.map_err(|error| error.kind())).collect());
     Body::opened(size, sha256, move |part| {

@@ -17,6 +17,7 @@ mod backend;
 mod body;
 mod fs;
 mod guard;
+mod s3;
 mod spool;
 
 use self::{backend::Answer, guard::Guard, spool::SpoolDirectory};
@@ -45,8 +46,8 @@ impl Storage {
     ) -> Result<Self> {
         let backend: Box<dyn Backend> = match kind {
             StorageKind::Fs => Box::new(fs::FsStorage::open(&data_dir).await?),
-            StorageKind::S3 | StorageKind::Cloudinary => {
-                let _ = settings;
+            StorageKind::S3 => Box::new(s3::S3Storage::open(settings.s3.as_ref())?),
+            StorageKind::Cloudinary => {
                 return Err(Error::internal("this storage is not there yet"));
             }
         };
