@@ -7,6 +7,9 @@ mod config;
 mod docs;
 mod doctor;
 mod process;
+#[path = "../storage/s3_server.rs"]
+mod s3_server;
 mod serve;
+mod storage;
 mod transform;
 mod version;
