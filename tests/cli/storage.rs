@@ -145,6 +145,12 @@ async fn what_was_copied_is_served_from_there() {
     assert_eq!(keys(&server).len(), 4);
     let (code, report) = told(&shell, &["storage", "check"]);
     assert_eq!((code, &report["storage"], &report["whole"]), (0, &json!("s3"), &json!(4)));
+    // What never was on the disk is not missing there; and it can come back to it.
+    let (code, report) = told(&shell, COPY);
+    assert_eq!((code, &report["copied"], &report["there"]), (0, &json!(0), &json!(4)), "{report}");
+    let (code, report) = told(&shell, &["storage", "copy", "--from", "s3", "--to", "fs"]);
+    assert_eq!((code, &report["copied"]), (0, &json!(4)), "{report}");
+    assert_eq!(told(&shell, &["storage", "check", "--from", "fs"]).1["whole"], 4);
     assert_eq!(serving.terminate(), 0);
 }
 

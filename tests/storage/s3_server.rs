@@ -132,11 +132,20 @@ impl S3Server {
         self.asked.pause.store(u64::try_from(pause.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Uploads in parts that were neither completed nor aborted, and parts of them.
+    /// Uploads in parts that were neither completed nor aborted.
     pub fn uploads(&self) -> usize {
+        self.named(".upload-")
+    }
+
+    /// Parts that are no object yet.
+    pub fn parts(&self) -> usize {
+        self.named(".upload_id-")
+    }
+
+    fn named(&self, start: &str) -> usize {
         let entries = self.root.path().read_dir().unwrap().map(Result::unwrap);
         let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with(".upload")).count()
+        names.filter(|name| name.starts_with(start)).count()
     }
 
     /// What it was told of its objects beside their bytes.

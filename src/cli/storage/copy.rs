@@ -19,7 +19,7 @@ use crate::{
         storage::{DeleteObject, PutObject, Storage, Stored},
     },
     domain::{
-        error::{Error, Result},
+        error::{Code, Error, Result},
         object::Object,
     },
 };
@@ -135,10 +135,23 @@ impl Copy<'_> {
         }
         let Source { body, trouble } = Source::new(&self.source, object);
         let put = PutObject { key: object.key.clone(), body };
-        let stored = put.run(&self.destination).await.map_err(|error| match trouble.take() {
-            Some(error) => Trouble { at: &self.source, place: "at the source", error },
-            None => Trouble { at: &self.destination, place: "at the destination", error },
-        })?;
+        let stored = match put.run(&self.destination).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                let Some(error) = trouble.take() else {
+                    return Err(Trouble {
+                        at: &self.destination,
+                        place: "at the destination",
+                        error,
+                    });
+                };
+                // What was stored since the destination is in use never was at the source.
+                if error.code == Code::NotFound && back().await.is_ok() {
+                    return Ok(None);
+                }
+                return Err(Trouble { at: &self.source, place: "at the source", error });
+            }
+        };
         back().await?;
         Ok(Some(stored))
     }

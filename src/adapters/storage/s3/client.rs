@@ -151,6 +151,7 @@ mod tests {
         let own = "https://pictures.fly.storage.tigris.dev";
         assert_eq!(asked(own, false), own);
         assert_eq!(endpoint(&settings(None, false)).unwrap(), None);
+        Clients::new(&settings(None, false)).unwrap();
     }
 
     #[test]
