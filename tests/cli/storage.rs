@@ -6,6 +6,7 @@ use reqwest::{Client, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sqlx::Connection;
 
 use crate::{
     process::{Running, Serving, Shell, eventually},
@@ -289,4 +290,53 @@ async fn what_can_not_be_begun_is_told() {
     assert_eq!((code, &found["state"]), (69, &json!("fault")), "{found}");
     assert!(found["found"].as_str().unwrap().contains("SignatureDoesNotMatch"), "{found}");
     assert!(!found.to_string().contains("another"), "{found}");
+}
+
+/// Adds an object to those that rows name, without a picture; the disk has zeros of it.
+async fn add_zeros(shell: &Shell, size: u64) {
+    let key = "0199e0a0-0000-7000-8000-000000000000/zeros.png";
+    let path = file(shell, key);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::File::create(&path).unwrap().set_len(size).unwrap();
+    let mut hash = Sha256::new();
+    (0..size >> 20).for_each(|_| hash.update([0; 1 << 20]));
+    let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(shell.directory().join("data/darkroom.db"));
+    let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query(
+        "INSERT INTO objects (key, user_id, sha256, size, refs, shared, created_at)
+         SELECT $1, id, $2, $3, 1, FALSE, created_at FROM users LIMIT 1",
+    )
+    .bind(key)
+    .bind(sha256)
+    .bind(i64::try_from(size).unwrap())
+    .execute(&mut database)
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_object_takes_little_memory() {
+    const SIZE: u64 = 300 << 20;
+    let server = S3Server::start();
+    let shell = shell(&server);
+    let serving = shell.serve(&[]);
+    Account::register(&serving).await;
+    assert_eq!(serving.terminate(), 0);
+    add_zeros(&shell, SIZE).await;
+    let mut copying = shell.command(COPY).spawn().unwrap();
+    let status = format!("/proc/{}/status", copying.id());
+    let mut most = 0;
+    // The kernel keeps the highest; what is read last before the end is near enough.
+    while copying.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        most = number.map_or(most, |number| number.parse::<u64>().unwrap());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(copying.wait().unwrap().success());
+    assert_eq!(server.puts(), 38, "parts of 8 MiB, and the rest");
+    assert!(most > 0 && most < 160 << 10, "{most} KiB");
 }
