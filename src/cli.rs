@@ -25,6 +25,7 @@ mod admin;
 mod doctor;
 mod healthcheck;
 mod jobs;
+mod storage;
 mod transform;
 
 /// Exit codes, as sysexits.h has them.
@@ -110,6 +111,12 @@ enum Command {
     /// Runs beside servers, and without one. USER is a username or an id. Of several either all are there, or nothing is done.
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Copy pictures from one storage to another, and see whether all of them are there.
+    ///
+    /// Runs beside servers. Storages are fs, s3 and cloudinary; each is told where it is by the variables of the service, and may
+    /// be configured without being in use.
+    #[command(subcommand)]
+    Storage(storage::Command),
     /// Check everything that a server would need, and say how to mend what is wrong.
     ///
     /// Changes nothing, and runs beside servers. Run it as the user that serves. Each check takes five seconds at most.
@@ -149,6 +156,7 @@ pub fn run() -> ExitCode {
         Command::Transform(args) => transform::run(&args),
         Command::Jobs(command) => jobs::run(&command),
         Command::Admin(command) => admin::run(&command),
+        Command::Storage(command) => storage::run(&command),
         Command::Doctor { json } => doctor::run(json),
         Command::Healthcheck => healthcheck::run(),
     }
@@ -299,14 +307,18 @@ fn error_code(error: &Error) -> u8 {
 
 /// Does an operator's work with the database that is configured, and prints what it comes to.
 fn on_database(work: impl AsyncFnOnce(&Db) -> DomainResult<String>) -> ExitCode {
-    let settings = match Settings::load().check_database() {
-        Ok(settings) => settings,
-        Err(faults) => return fail(exit::CONFIG, faults),
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
-    };
+    match with_database(work) {
+        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
+        Ok(text) => print(&text),
+        Err(code) => code,
+    }
+}
+
+/// What an operator's work with the database that is configured comes to, unless it failed; then that was said.
+fn with_database<T>(work: impl AsyncFnOnce(&Db) -> DomainResult<T>) -> Result<T, ExitCode> {
+    let settings =
+        Settings::load().check_database().map_err(|faults| fail(exit::CONFIG, faults))?;
+    let runtime = runtime()?;
     let done = runtime.block_on(async {
         let database = Db::connect(&settings).await?;
         let done = match database.schema().await {
@@ -319,12 +331,10 @@ fn on_database(work: impl AsyncFnOnce(&Db) -> DomainResult<String>) -> ExitCode 
         database.close().await;
         done
     });
-    match done {
-        Ok(text) if text.is_empty() => ExitCode::SUCCESS,
-        Ok(text) => print(&text),
-        Err(StartError::Other(error)) => fail(error_code(&error), in_full(&error)),
-        Err(error) => fail(start_code(&error), error),
-    }
+    done.map_err(|error| match error {
+        StartError::Other(error) => fail(error_code(&error), in_full(&error)),
+        error => fail(start_code(&error), error),
+    })
 }
 
 fn migrate() -> ExitCode {

@@ -6,6 +6,10 @@
 mod cloudinary_alone;
 #[path = "storage/cloudinary/mod.rs"]
 mod fake_cloudinary;
+#[path = "storage/s3_alone.rs"]
+mod s3_alone;
+#[path = "storage/s3_server.rs"]
+mod s3_server;
 #[path = "storage/verbs.rs"]
 mod verbs;
 
@@ -68,6 +72,12 @@ impl Sandbox {
         Self::open(config::Storage { cloudinary, ..settings }, fake).await
     }
 
+    async fn s3() -> Self {
+        let server = s3_server::S3Server::start();
+        let s3 = Some(server.settings());
+        Self::open(config::Storage { s3, ..settings(StorageKind::S3) }, server).await
+    }
+
     async fn ask<Q: Query<Storage>>(&self, query: Q) -> Result<Q::Output> {
         query.run(&self.storage).await
     }
@@ -113,6 +123,7 @@ impl Sandbox {
 macro_rules! suite {
     ($($test:ident)*) => {
         suite! { @fs $($test)* }
+        suite! { @s3 $($test)* }
         suite! { @cloudinary $($test)* }
         suite! { @cloudinary_raw $($test)* }
     };

@@ -120,16 +120,17 @@ fn configuration(parts: &Parts) -> Vec<Finding> {
 
 /// All checks beside each other. What has no sound configuration is left out.
 async fn look(parts: &Parts) -> Vec<Finding> {
-    let (database, cache, queue, storage) = tokio::join!(
+    let (database, cache, queue, objects, storage) = tokio::join!(
         checked("database", parts.database.as_ref(), database::check),
         checked("cache", parts.redis.as_ref(), services::check_cache),
         checked("queue", parts.queue.as_ref(), services::check_queue),
+        checked("storage", parts.storage.as_ref(), storage::check_objects),
         checked("storage", parts.data_dir.as_ref(), |data_dir| {
-            storage::check(data_dir, parts.database.as_ref())
+            storage::check(data_dir, parts.storage.as_ref(), parts.database.as_ref())
         }),
     );
     let mut findings: Vec<Finding> =
-        [database, cache, queue, storage].into_iter().flatten().collect();
+        [database, cache, queue, objects, storage].into_iter().flatten().collect();
     findings.extend(machine::codecs());
     findings.extend(parts.transforms.map(machine::memory));
     findings

@@ -140,7 +140,7 @@ impl Settings {
 }
 
 /// What was understood, if nothing is wrong with it.
-fn settle<T>(
+pub(super) fn settle<T>(
     understood: Result<T, Fault>,
     faults: Vec<Fault>,
     warnings: Vec<Warning>,
@@ -229,7 +229,7 @@ impl Values {
 }
 
 /// A value that is missing, or does not fit the place it is meant for.
-fn mismatch(name: &str) -> Fault {
+pub(super) fn mismatch(name: &str) -> Fault {
     match table::find(name) {
         Some(variable) => Fault::new(name, format!("must be {}", variable.kind)),
         None => Fault::new(name, "is not in the table"),

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::{
-    Database, Queue, Redis,
+    Database, Queue, Redis, Storage,
     check::{BROKER_NAMES, DATABASE_NAMES, database_of, is_of_database, queue_of},
     redis,
     report::{Faults, Warning},
     settings::Settings,
+    storage::{self, is_of_storage},
 };
 
 /// The configuration in parts, for those who look for what is wrong. A part with a fault in it is `None`.
@@ -19,6 +20,8 @@ pub struct Parts {
     pub warnings: Vec<Warning>,
     /// `DATA_DIR`.
     pub data_dir: Option<PathBuf>,
+    /// Where pictures live.
+    pub storage: Option<Storage>,
     /// Where rows live.
     pub database: Option<Database>,
     /// Redis; `Some(None)`: there is none.
@@ -45,6 +48,8 @@ impl Settings {
         let named = |names| self.said_first(names).and_then(|said| values.secret(said.name));
         let database =
             is_sound(&is_of_database).then(|| database_of(&values, named(DATABASE_NAMES)).ok());
+        let storage = is_sound(&is_of_storage)
+            .then(|| storage::meant(self, &values, &mut Vec::new(), &mut Vec::new()));
         let is_of_redis = |name: &str| name.contains("REDIS_");
         let redis =
             is_sound(&is_of_redis).then(|| redis::meant(self, &mut Vec::new(), &mut Vec::new()));
@@ -58,6 +63,7 @@ impl Settings {
         });
         Parts {
             data_dir: data_dir.flatten().map(PathBuf::from),
+            storage: storage.flatten(),
             database: database.flatten(),
             redis,
             queue: queue.flatten(),

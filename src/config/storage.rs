@@ -1,12 +1,15 @@
 //! Where pictures live: on this machine's disk, at Cloudinary, or at what speaks S3.
 
+use std::path::PathBuf;
+
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use url::Url;
 
 use super::{
-    check::Values,
-    report::{Fault, Warning},
+    check::{Values, mismatch, settle},
+    report::{Fault, Faults, Warning},
+    services,
     settings::Settings,
 };
 
@@ -102,6 +105,53 @@ pub enum SignatureAlgorithm {
     Sha256,
 }
 
+impl Storage {
+    /// Whether objects could be kept there, in use or not.
+    pub const fn has(&self, kind: StorageKind) -> bool {
+        match kind {
+            StorageKind::Fs => true,
+            StorageKind::S3 => self.s3.is_some(),
+            StorageKind::Cloudinary => self.cloudinary.is_some(),
+        }
+    }
+
+    /// Where objects are kept there, in words without a secret; of files only that they are files.
+    pub fn place(&self, kind: StorageKind) -> String {
+        match (kind, &self.s3, &self.cloudinary) {
+            (StorageKind::S3, Some(S3 { bucket, region, endpoint, prefix, .. }), _) => {
+                let host = endpoint
+                    .clone()
+                    .unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+                format!("{host}/{bucket}/{prefix}")
+            }
+            (StorageKind::Cloudinary, _, Some(cloud)) => {
+                format!("cloudinary://{}/{}", cloud.cloud_name, cloud.folder)
+            }
+            _ => kind.as_str().to_owned(),
+        }
+    }
+}
+
+impl Settings {
+    /// Every storage that is configured, in use or not, and `DATA_DIR`, for a command that works on what is stored.
+    pub fn check_storage(&self) -> Result<(Storage, PathBuf), Faults> {
+        let mut faults = Vec::new();
+        let values = self.values(&mut faults);
+        services::check(self, &mut faults);
+        let storage = meant(self, &values, &mut faults, &mut Vec::new());
+        faults.retain(|fault| is_of_storage(&fault.name) || fault.name == "DATA_DIR");
+        faults.extend_from_slice(self.unreadable());
+        let data_dir = values.text("DATA_DIR").map(PathBuf::from);
+        let meant = storage.zip(data_dir).ok_or_else(|| mismatch("STORAGE"));
+        settle(meant, faults, Vec::new()).map(|(meant, _)| meant)
+    }
+}
+
+/// Whether it says where objects are kept; where files are, `DATA_DIR` says.
+pub(super) fn is_of_storage(name: &str) -> bool {
+    name == "STORAGE" || name.starts_with("S3_") || name.starts_with("CLOUDINARY_")
+}
+
 /// Whether Cloudinary is configured, and whether S3 is.
 fn configured(settings: &Settings) -> (bool, bool) {
     let is_said = |names| settings.said_first(names).is_some();
@@ -143,26 +193,33 @@ pub(super) fn meant(
         faults.push(Fault::new("STORAGE", detail));
         return None;
     }
-    let s3 = if has_s3 { Some(s3(settings, values)?) } else { None };
+    let s3 = if has_s3 { Some(s3(settings, values, faults)?) } else { None };
     let cloudinary =
         if has_cloudinary { Some(cloudinary(settings, values, faults, warnings)?) } else { None };
     Some(Storage { kind, s3, cloudinary })
 }
 
-fn s3(settings: &Settings, values: &Values) -> Option<S3> {
+fn s3(settings: &Settings, values: &Values, faults: &mut Vec<Fault>) -> Option<S3> {
     let text = |name| values.text(name).map(str::to_owned);
     let endpoint = text("S3_ENDPOINT");
     let path_style = match settings.said("S3_PATH_STYLE") {
         Some(_) => values.flag("S3_PATH_STYLE")?,
         None => endpoint.is_some(),
     };
+    let prefix = text("S3_PREFIX").unwrap_or_default();
+    // The last segment goes on in an object's key.
+    let mut segments = prefix.strip_prefix('/').unwrap_or(&prefix).rsplit('/').skip(1);
+    if segments.any(|segment| matches!(segment, "" | "." | "..")) {
+        let detail = format!("= {prefix:?} must not have empty segments, nor . and ..");
+        faults.push(Fault::new("S3_PREFIX", detail));
+    }
     Some(S3 {
         bucket: text("S3_BUCKET")?,
         region: text("S3_REGION")?,
         endpoint,
         keys: text("S3_ACCESS_KEY_ID").zip(values.secret("S3_SECRET_ACCESS_KEY")),
         path_style,
-        prefix: text("S3_PREFIX").unwrap_or_default(),
+        prefix,
     })
 }
 

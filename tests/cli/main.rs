@@ -8,7 +8,10 @@ mod docs;
 mod doctor;
 mod fetch;
 mod process;
+#[path = "../storage/s3_server.rs"]
+mod s3_server;
 mod serve;
+mod storage;
 #[allow(dead_code)] // Only its certificates are used.
 #[path = "../faults/servers/tls.rs"]
 mod tls;

@@ -179,6 +179,9 @@ pub async fn an_account_takes_its_objects_with_it(sandbox: &Sandbox) {
     assert_eq!((deletion.objects, keys), (1, vec![first.object_key]));
     let page = sandbox.get(ListObjects { after: String::new(), limit: 10 }).await;
     assert_eq!(page, [kept.object()]);
+    let find = |image: &Image| FindObject { key: image.object_key.clone() };
+    assert_eq!(sandbox.get(find(&kept)).await, Some(kept.object()));
+    assert_eq!(sandbox.get(find(&second)).await, None);
     assert_eq!(sandbox.get(CountObjects { after: kept.object_key }).await, (0, 0));
 }
 

@@ -18,7 +18,7 @@ pub fn key(name: &str) -> String {
 }
 
 /// The rows' hash of these bytes.
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -143,7 +143,7 @@ pub async fn of_many_at_once_one_is_there_whole(sandbox: &Sandbox) {
 }
 
 /// What says it is `size` bytes with that hash, and yields these pieces.
-fn false_body(size: u64, sha256: String, pieces: Vec<std::io::Result<Bytes>>) -> Body {
+pub fn false_body(size: u64, sha256: String, pieces: Vec<std::io::Result<Bytes>>) -> Body {
     let pieces: Arc<Vec<_>> =
         Arc::new(pieces.into_iter().map(|piece| piece.map_err(|error| error.kind())).collect());
     Body::opened(size, sha256, move |part| {

@@ -266,6 +266,29 @@ impl Transaction for ListObjects {
     }
 }
 
+/// An object, if rows name it.
+#[derive(Debug, Clone)]
+pub struct FindObject {
+    /// Its key.
+    pub key: String,
+}
+
+impl Transaction for FindObject {
+    const NAME: &'static str = "objects.find";
+    const MODE: Mode = Mode::Read;
+    type Output = Option<Object>;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Option<Object>, Stop> {
+        let row: Option<(String, i64, String)> = tx
+            .fetch_optional(
+                "SELECT key, size, sha256 FROM objects WHERE key = $1 AND refs > 0",
+                binds![&self.key],
+            )
+            .await?;
+        Ok(row.map(|(key, size, sha256)| Object::new(&key, size, &sha256)))
+    }
+}
+
 /// How much is stored behind a key: objects and bytes.
 #[derive(Debug, Clone)]
 pub struct CountObjects {

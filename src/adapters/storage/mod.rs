@@ -18,6 +18,7 @@ mod body;
 mod cloudinary;
 mod fs;
 mod guard;
+mod s3;
 mod spool;
 
 use self::{backend::Answer, guard::Guard, spool::SpoolDirectory};
@@ -46,7 +47,7 @@ impl Storage {
     ) -> Result<Self> {
         let backend: Box<dyn Backend> = match kind {
             StorageKind::Fs => Box::new(fs::FsStorage::open(&data_dir).await?),
-            StorageKind::S3 => return Err(Error::internal("this storage is not there yet")),
+            StorageKind::S3 => Box::new(s3::S3Storage::open(settings.s3.as_ref())?),
             StorageKind::Cloudinary => {
                 let settings = settings.cloudinary.as_ref();
                 let settings =

@@ -104,6 +104,39 @@ fn cloudinary_is_said_by_one_url_or_in_parts() {
 }
 
 #[test]
+fn objects_have_names_that_every_bucket_takes() {
+    for (prefix, is_good) in [
+        ("pictures/", true),
+        ("/pictures/of-", true),
+        ("a/b/", true),
+        ("a//b/", false),
+        ("../", false),
+        ("a/./", false),
+        ("//", false),
+    ] {
+        let said = env(&[S3, &[("S3_PREFIX", prefix)]].concat());
+        if is_good {
+            assert_eq!(said.accepted().0.storage.s3.unwrap().prefix, prefix);
+        } else {
+            assert_eq!(names(&said.refused()), ["S3_PREFIX"]);
+        }
+    }
+}
+
+#[test]
+fn a_command_on_what_is_stored_needs_nothing_else() {
+    let both = [CLOUDINARY, S3, &[("STORAGE", "fs"), ("JWT_SECRET", "short")]].concat();
+    let (storage, data_dir) = env(&both).settings().check_storage().unwrap();
+    assert!(StorageKind::ALL.iter().all(|kind| storage.has(*kind)));
+    assert_eq!(data_dir, std::path::Path::new("./data"));
+    assert_eq!(storage.place(StorageKind::S3), "https://s3.us-east-1.amazonaws.com/b/");
+    let faults = env(&[("S3_ENDPOINT", "http://h")]).settings().check_storage().unwrap_err();
+    assert_eq!(names(&faults), ["S3_BUCKET"]);
+    let (storage, _) = env(&[]).settings().check_storage().unwrap();
+    assert!(!storage.has(StorageKind::S3) && !storage.has(StorageKind::Cloudinary));
+}
+
+#[test]
 fn a_bucket_is_opened_by_its_key_or_by_the_machines_identity() {
     let (config, _) = env(S3).accepted();
     let s3 = config.storage.s3.unwrap();

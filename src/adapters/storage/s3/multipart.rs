@@ -1,0 +1,147 @@
+//! Large bodies, sent in parts: nothing is there until all of them are, and what was begun is taken back if they never will be.
+
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt, stream};
+use object_store::{
+    Attributes, PutMultipartOptions, PutPayload, aws::AmazonS3, multipart::MultipartStore,
+    path::Path,
+};
+use tokio::runtime::Handle;
+
+use super::{
+    super::{Body, refused as not_read},
+    refused,
+};
+use crate::domain::error::Result;
+
+/// A part: more than S3 demands, and all of one size, as R2 does.
+const PART: u64 = 8 << 20;
+/// The most parts there may be.
+const PARTS: u64 = 10_000;
+/// Parts in memory: one under way while the next is read.
+const IN_FLIGHT: usize = 2;
+
+/// Stores `body` in place of what was there.
+pub(super) async fn put(
+    client: &AmazonS3,
+    path: &Path,
+    body: &Body,
+    attributes: Attributes,
+) -> Result<()> {
+    let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+    let id = client.create_multipart_opts(path, options).await.map_err(|error| refused(&error))?;
+    let mut upload = Upload { client: client.clone(), path: path.clone(), id, is_over: false };
+    let sent = upload.send(body).await;
+    match sent {
+        Ok(()) => upload.is_over = true,
+        Err(_) => upload.abort().await,
+    }
+    sent
+}
+
+/// Parts of which nothing is seen until they are completed.
+struct Upload {
+    client: AmazonS3,
+    path: Path,
+    id: String,
+    is_over: bool,
+}
+
+impl Upload {
+    async fn send(&self, body: &Body) -> Result<()> {
+        let Self { client, path, id, .. } = self;
+        let parts = parts(body).map_ok(|(index, part)| async move {
+            client.put_part(path, id, index, part).await.map_err(|error| refused(&error))
+        });
+        // The last is given only once the whole body was what it was said to be.
+        let parts = parts.try_buffered(IN_FLIGHT).try_collect().await?;
+        let completed = client.complete_multipart(path, id, parts).await;
+        completed.map(drop).map_err(|error| refused(&error))
+    }
+
+    /// Has its parts thrown away.
+    async fn abort(&mut self) {
+        let aborted = self.client.abort_multipart(&self.path, &self.id).await;
+        self.is_over = match aborted {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => true,
+            Err(_) => false,
+        };
+    }
+}
+
+impl Drop for Upload {
+    /// Whoever waited for it has left, or it could not be aborted: that is tried once more, by itself. What is left all the same
+    /// after a crash is for the bucket's lifecycle rule (docs/STORAGE.md).
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            let (client, path, id) = (self.client.clone(), self.path.clone(), self.id.clone());
+            runtime.spawn(async move {
+                if let Err(error) = client.abort_multipart(&path, &id).await {
+                    let cause = super::refusal::cause(&error);
+                    tracing::warn!(%path, cause, "an upload in parts was left behind in the bucket");
+                }
+            });
+        }
+    }
+}
+
+/// `body` in parts, numbered.
+fn parts(body: &Body) -> impl Stream<Item = Result<(usize, PutPayload)>> + Send + use<> {
+    let size = usize::try_from(size_of_part(body.size())).unwrap_or(usize::MAX);
+    let begin = (body.read(), Bytes::new(), 0);
+    stream::try_unfold(begin, move |(mut pieces, mut rest, index)| async move {
+        let mut part = Vec::new();
+        let mut left = size;
+        while left > 0 {
+            if rest.is_empty() {
+                match pieces.try_next().await.map_err(not_read)? {
+                    Some(piece) => rest = piece,
+                    None => break,
+                }
+            }
+            let piece = rest.split_to(left.min(rest.len()));
+            left -= piece.len();
+            part.push(piece);
+        }
+        let part: PutPayload = part.into_iter().collect();
+        let is_end = part.content_length() == 0;
+        Ok((!is_end).then(|| ((index, part), (pieces, rest, index + 1))))
+    })
+}
+
+/// As small as the number of parts allows.
+const fn size_of_part(body: u64) -> u64 {
+    let least = body.div_ceil(PARTS);
+    if least > PART { least } else { PART }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lengths(size: usize) -> Vec<usize> {
+        let body = Body::bytes(Bytes::from(vec![7; size]));
+        let parts: Vec<_> = parts(&body).try_collect().await.unwrap();
+        assert!(parts.iter().enumerate().all(|(n, (index, _))| n == *index));
+        parts.iter().map(|(_, part)| part.content_length()).collect()
+    }
+
+    #[tokio::test]
+    async fn parts_have_one_size_and_the_last_has_the_rest() {
+        const SIZE: usize = 8 << 20;
+        assert_eq!(lengths(SIZE + 1).await, [SIZE, 1]);
+        assert_eq!(lengths(2 * SIZE).await, [SIZE, SIZE]);
+        assert_eq!(lengths(2 * SIZE + 5).await, [SIZE, SIZE, 5]);
+    }
+
+    #[test]
+    fn there_are_never_too_many() {
+        for size in [PART, PART * PARTS, PART * PARTS + 1, 5 << 40] {
+            assert!(size.div_ceil(size_of_part(size)) <= PARTS, "{size}");
+        }
+        assert_eq!(size_of_part(PART * PARTS), PART);
+    }
+}
