@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "storage/cloudinary/mod.rs"]
+#[allow(dead_code)] // What the storage's own suite asks of it beside.
+mod fake_cloudinary;
+#[path = "storage/s3_server.rs"]
+#[allow(dead_code)]
+mod s3_server;
+
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
@@ -9,6 +16,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, Method, Response, StatusCode, multipart};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 const ROCKET: &[u8] = include_bytes!("pictures/rocket.jpg");
@@ -224,7 +232,7 @@ async fn uploads_and_deletions_leave_nothing() {
 /// A body is never held in memory, however large it is, on its way in and on its way out. No worker is there to look at the picture
 /// afterwards: what that takes is not the upload's.
 async fn bodies_are_streamed(storage: &[(&str, &str)]) {
-    let settings = [&[("MAX_UPLOAD_SIZE", "128MiB")], storage].concat();
+    let settings = [&[("MAX_UPLOAD_SIZE", "128MiB")][..], storage].concat();
     let server = Server::start_with("api", &settings).await;
     // A JPEG may be followed by anything.
     let there_and_back = async |mebibytes: usize| {
@@ -253,6 +261,34 @@ async fn bodies_are_streamed(storage: &[(&str, &str)]) {
 #[tokio::test]
 async fn bodies_are_streamed_to_the_disk() {
     bodies_are_streamed(&[]).await;
+}
+
+#[tokio::test]
+async fn bodies_are_streamed_to_a_bucket() {
+    let server = s3_server::S3Server::start();
+    let s3 = server.settings();
+    let (endpoint, (key, secret)) = (s3.endpoint.unwrap(), s3.keys.unwrap());
+    bodies_are_streamed(&[
+        ("S3_BUCKET", &s3.bucket),
+        ("S3_ENDPOINT", &endpoint),
+        ("S3_ACCESS_KEY_ID", &key),
+        ("S3_SECRET_ACCESS_KEY", secret.expose_secret()),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn bodies_are_streamed_to_cloudinary() {
+    let cloud = fake_cloudinary::FakeCloudinary::start();
+    let settings = cloud.settings();
+    bodies_are_streamed(&[
+        ("CLOUDINARY_CLOUD_NAME", &settings.cloud_name),
+        ("CLOUDINARY_API_KEY", &settings.api_key),
+        ("CLOUDINARY_API_SECRET", fake_cloudinary::SECRET),
+        ("CLOUDINARY_UPLOAD_PREFIX", &settings.upload_prefix),
+        ("CLOUDINARY_DELIVERY_PREFIX", &settings.delivery_prefix),
+    ])
+    .await;
 }
 
 /// However many pictures are asked for at once, those being made take no more than they may together; one that alone might take

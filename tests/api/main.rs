@@ -8,6 +8,9 @@ mod bodies;
 mod elsewhere;
 mod errors;
 mod events;
+#[path = "../storage/cloudinary/mod.rs"]
+#[allow(dead_code)] // What the storage's own suite asks of it beside.
+mod fake_cloudinary;
 mod idempotency;
 mod images;
 mod imports;
@@ -21,6 +24,9 @@ mod pictures;
 mod redis;
 #[path = "../cache/server.rs"]
 mod redis_server;
+#[path = "../storage/s3_server.rs"]
+#[allow(dead_code)]
+mod s3_server;
 mod sandbox;
 mod storage;
 mod supervision;

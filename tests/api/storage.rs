@@ -11,9 +11,49 @@ use darkroom::{
     domain::{ids::UserId, object::Object},
 };
 use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, PASSWORD, ROCKET, Sandbox, eventually, expect, problem, text};
+use crate::{
+    fake_cloudinary::{FakeCloudinary, Link, SECRET},
+    s3_server::S3Server,
+    sandbox::{Account, PASSWORD, ROCKET, Sandbox, eventually, expect, problem, text},
+};
+
+/// What makes a service keep its pictures there.
+pub fn of_s3(server: &S3Server) -> Vec<(String, String)> {
+    let settings = server.settings();
+    let (key, secret) = settings.keys.unwrap();
+    [
+        ("S3_BUCKET", settings.bucket),
+        ("S3_ENDPOINT", settings.endpoint.unwrap()),
+        ("S3_ACCESS_KEY_ID", key),
+        ("S3_SECRET_ACCESS_KEY", secret.expose_secret().to_owned()),
+        ("S3_PREFIX", settings.prefix),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// The same of Cloudinary.
+pub fn of_cloudinary(cloud: &FakeCloudinary) -> Vec<(String, String)> {
+    let settings = cloud.settings();
+    [
+        ("CLOUDINARY_CLOUD_NAME", settings.cloud_name),
+        ("CLOUDINARY_API_KEY", settings.api_key),
+        ("CLOUDINARY_API_SECRET", SECRET.to_owned()),
+        ("CLOUDINARY_FOLDER", settings.folder),
+        ("CLOUDINARY_UPLOAD_PREFIX", settings.upload_prefix),
+        ("CLOUDINARY_DELIVERY_PREFIX", settings.delivery_prefix),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// As the sandbox takes them.
+pub fn pairs(variables: &[(String, String)]) -> Vec<(&str, &str)> {
+    variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
 
 /// Takes the disk away, as if it were not mounted.
 struct Away {
@@ -143,20 +183,21 @@ pub async fn is_told(account: &Account<'_>, image: &str) {
     assert!(took < Duration::from_millis(2500), "{took:?}");
 }
 
-#[tokio::test]
-async fn a_disk_that_is_away_is_told_of_at_once_and_the_rest_goes_on() {
-    let mut sandbox = Sandbox::start().await;
+/// An outage that `begin` begins and `end` ends.
+async fn outage<T>(mut sandbox: Sandbox, begin: impl AsyncFn(&Sandbox) -> T, end: impl AsyncFn(T)) {
     sandbox.leaves_jobs();
     let ada = sandbox.register("ada").await;
-    let image = ada.upload(ROCKET).await;
-    let away = Away::take(&sandbox);
+    let (image, doomed) = (ada.upload(ROCKET).await, ada.upload(&ROCKET[..100_000]).await);
+    let away = begin(&sandbox).await;
     for _ in 0..3 {
         is_told(&ada, &image).await;
         goes_on(&ada, &image).await;
     }
+    let receipt = delete(&ada, &format!("/api/v1/images/{doomed}"), &json!(null)).await;
+    assert_eq!(deletion(&sandbox, &receipt).await["status"], "running");
     let ready = sandbox.request(Method::GET, "/ready").send().await;
     assert_eq!(expect(ready, StatusCode::SERVICE_UNAVAILABLE).await["status"], "unready");
-    away.bring_back();
+    end(away).await;
     eventually(async || {
         let path = format!("/api/v1/images/{image}/content");
         let answer = ada.request(Method::GET, &path).send().await.unwrap();
@@ -164,4 +205,46 @@ async fn a_disk_that_is_away_is_told_of_at_once_and_the_rest_goes_on() {
     })
     .await;
     ada.upload(ROCKET).await;
+    eventually(async || (deletion(&sandbox, &receipt).await["status"] == "finished").then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn a_disk_that_is_away_is_told_of_at_once_and_the_rest_goes_on() {
+    let begin = async |sandbox: &Sandbox| Away::take(sandbox);
+    outage(Sandbox::start().await, begin, async |away: Away| away.bring_back()).await;
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_away_is_told_of_at_once_and_the_rest_goes_on() {
+    let server = S3Server::start();
+    let variables = of_s3(&server);
+    let sandbox = Sandbox::on_postgres_with(&pairs(&variables)).await;
+    let server = std::cell::RefCell::new(server);
+    let begin = async |_: &Sandbox| server.borrow_mut().stop();
+    outage(sandbox, begin, async |()| server.borrow_mut().resume()).await;
+}
+
+#[tokio::test]
+async fn a_silent_cloudinary_is_told_of_at_once_and_the_rest_goes_on() {
+    let cloud = FakeCloudinary::start();
+    let variables = of_cloudinary(&cloud);
+    let sandbox = Sandbox::with(&pairs(&variables)).await;
+    let begin = async |_: &Sandbox| cloud.set_link(Link::Silent);
+    outage(sandbox, begin, async |()| cloud.set_link(Link::Open)).await;
+}
+
+#[tokio::test]
+async fn a_file_larger_than_the_plan_allows_is_refused_by_its_limit() {
+    let cloud = FakeCloudinary::start();
+    cloud.set(|options| options.max_bytes = 100_000);
+    let variables = of_cloudinary(&cloud);
+    let sandbox = Sandbox::with(&pairs(&variables)).await;
+    let ada = sandbox.register("ada").await;
+    let upload = ada.request(Method::POST, "/api/v1/images").header("content-type", "image/jpeg");
+    let refused = problem(upload.body(ROCKET).send().await, 413, "payload_too_large").await;
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("Cloudinary") && detail.contains("100000"), "{detail}");
+    // What is smaller is taken.
+    ada.upload(&ROCKET[..90_000]).await;
 }
