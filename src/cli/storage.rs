@@ -83,8 +83,8 @@ pub enum Command {
 }
 
 const HELP: &str = "\
-Exit codes: 0 all is well, 64 wrong usage, 65 some pictures are missing, changed or could not be copied,
-69 a service does not answer, 73 what was copied can't be remembered, 78 wrong configuration.";
+Exit codes: 0 all is well, 64 wrong usage, 65 some pictures are missing, changed or could not be
+copied, 69 a service does not answer, 73 what was copied can't be remembered, 78 wrong configuration.";
 
 /// A storage as an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

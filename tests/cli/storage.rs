@@ -292,6 +292,35 @@ async fn what_can_not_be_begun_is_told() {
     assert!(!found.to_string().contains("another"), "{found}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_while_it_is_copied_is_nowhere() {
+    let server = S3Server::start();
+    let shell = shell(&server);
+    let serving = shell.serve(&[]);
+    let ada = Account::register(&serving).await;
+    let (gone, lost) =
+        (ada.upload(&serving, picture(0)).await, ada.upload(&serving, picture(1)).await);
+    server.slow_down(Duration::from_secs(2));
+    let copying = Running::new(shell.command(&[COPY, &["--json"]].concat()).spawn().unwrap());
+    eventually(|| (server.puts() == 2).then_some(()));
+    ada.delete(&serving, &gone).await;
+    server.slow_down(Duration::ZERO);
+    let run = copying.end();
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, &report["copied"], &report["gone"]), (0, &json!(1), &json!(1)));
+    assert_eq!(keys(&server).len(), 1);
+
+    // Killed when it was stored there and that was not yet written down.
+    let state = shell.directory().join("data/storage-copy-fs-to-s3");
+    let text = std::fs::read_to_string(&state).unwrap();
+    let kept = text.lines().filter(|line| !line.starts_with('+')).collect::<Vec<_>>().join("\n");
+    std::fs::write(&state, kept + "\n").unwrap();
+    ada.delete(&serving, &lost).await;
+    let (code, report) = told(&shell, COPY);
+    assert_eq!((code, &report["removed"]), (0, &json!(1)), "{report}");
+    assert_eq!(keys(&server).len(), 0);
+}
+
 /// Adds an object to those that rows name, without a picture; the disk has zeros of it.
 async fn add_zeros(shell: &Shell, size: u64) {
     let key = "0199e0a0-0000-7000-8000-000000000000/zeros.png";
@@ -334,7 +363,7 @@ async fn a_large_object_takes_little_memory() {
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         most = number.map_or(most, |number| number.parse::<u64>().unwrap());
-        std::thread::sleep(Duration::from_millis(20));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(copying.wait().unwrap().success());
     assert_eq!(server.puts(), 38, "parts of 8 MiB, and the rest");

@@ -79,7 +79,7 @@ impl S3Storage {
             Err(_) => "it does not answer".to_owned(),
         };
         let cause = format_args!(
-            "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set, and the environment says not who we are: {why}"
+            "S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set, and the environment does not say who we are: {why}"
         );
         Err(Error::unavailable(Storage::WHAT, cause))
     }

@@ -97,6 +97,7 @@ impl Copy<'_> {
 
     /// Has an object at the destination, unless it can't be; then that is remembered.
     async fn bring(&self, object: Object) -> Result<()> {
+        self.state.borrow_mut().done.begin(&object.key).map_err(forgotten)?;
         let outcome = patiently(&object, async || self.copy(&object).await).await?;
         if let Ok(Some(Stored { name, asset_id })) = &outcome
             && (name.is_some() || asset_id.is_some())
@@ -112,7 +113,10 @@ impl Copy<'_> {
         self.bar.inc(1);
         let state = &mut *self.state.borrow_mut();
         match outcome {
-            _ if !is_named => state.copied.gone += 1,
+            _ if !is_named => {
+                state.done.remove(&object.key).map_err(forgotten)?;
+                state.copied.gone += 1;
+            }
             Err(fault) => state.copied.failed.push(fault),
             Ok(stored) => {
                 state.done.add(&object.key).map_err(forgotten)?;

@@ -1,10 +1,11 @@
-//! What was copied, remembered in a file: a line for each object, added when it was read back and compared. Whatever ends the
-//! program, what stands there is so; and at most the objects that were under way are copied once more.
+//! What was copied, remembered in a file: a line for each object before it is copied (`?`), when it was read back and compared (`+`), and
+//! when it was removed again (`-`). Whatever ends the program, what stands there is so; and at most the objects that were under way
+//! are copied once more.
 //!
 //! Not how far the copy came: keys begin with an account's id, so that new ones sort anywhere.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet, hash_map::Entry},
     fs::{File, TryLockError},
     io::{BufRead, BufReader, Error, ErrorKind, Result, Seek, SeekFrom, Write},
     path::Path,
@@ -15,10 +16,11 @@ use sha2::{Digest, Sha256};
 /// A key by half its hash: there may be millions.
 type Mark = u128;
 
-/// The objects that are at the destination. No two programs have it at a time.
+/// The objects that are at the destination, or may be. No two programs have it at a time.
 pub(super) struct Done {
     file: File,
-    marks: HashSet<Mark>,
+    /// Whether each is there for sure.
+    marks: HashMap<Mark, bool>,
 }
 
 impl Done {
@@ -35,15 +37,17 @@ impl Done {
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let mut done = Self { file, marks: HashSet::new() };
+        let mut done = Self { file, marks: HashMap::new() };
         let header = format!("darkroom storage copy, {places}");
         let mut is_same = None;
-        let mut marks = HashSet::new();
+        let mut marks = HashMap::new();
         let end = done.read(|line| {
             if is_same.is_none() {
                 is_same = Some(line == header);
             } else if let Some(key) = line.strip_prefix('+') {
-                marks.insert(mark(key));
+                marks.insert(mark(key), true);
+            } else if let Some(key) = line.strip_prefix('?') {
+                marks.entry(mark(key)).or_insert(false);
             } else if let Some(key) = line.strip_prefix('-') {
                 marks.remove(&mark(key));
             }
@@ -60,12 +64,21 @@ impl Done {
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
-        self.marks.contains(&mark(key))
+        self.marks.get(&mark(key)) == Some(&true)
+    }
+
+    /// Remembers an object that may be there from now on.
+    pub(super) fn begin(&mut self, key: &str) -> Result<()> {
+        if let Entry::Vacant(entry) = self.marks.entry(mark(key)) {
+            entry.insert(false);
+            self.write('?', key)?;
+        }
+        Ok(())
     }
 
     /// Remembers an object that is there.
     pub(super) fn add(&mut self, key: &str) -> Result<()> {
-        if self.marks.insert(mark(key)) {
+        if self.marks.insert(mark(key), true) != Some(true) {
             self.write('+', key)?;
         }
         Ok(())
@@ -73,23 +86,23 @@ impl Done {
 
     /// Forgets an object that is there no longer.
     pub(super) fn remove(&mut self, key: &str) -> Result<()> {
-        if self.marks.remove(&mark(key)) {
+        if self.marks.remove(&mark(key)).is_some() {
             self.write('-', key)?;
         }
         Ok(())
     }
 
-    /// The keys of those that are there and not among `these`.
+    /// The keys of those that are there, or may be, and are not among `these`.
     pub(super) fn beside(&mut self, these: &Keys) -> Result<Vec<String>> {
         let mut found = Vec::new();
         self.read(|line| {
-            if let Some(key) = line.strip_prefix('+')
+            if let Some(key) = line.strip_prefix(['?', '+'])
                 && !these.has(key)
             {
                 found.push(key.to_owned());
             }
         })?;
-        found.retain(|key| self.has(key));
+        found.retain(|key| self.marks.contains_key(&mark(key)));
         found.sort_unstable();
         found.dedup();
         Ok(found)
@@ -159,8 +172,10 @@ mod tests {
         let mut keys = Keys::default();
         assert!(keys.meet("a") && !keys.meet("a"));
         assert_eq!(done.beside(&keys).unwrap(), ["b"]);
-        done.add("c").unwrap();
-        assert_eq!(done.beside(&keys).unwrap(), ["b", "c"]);
+        done.begin("b").unwrap();
+        done.begin("c").unwrap();
+        assert!(done.has("b") && !done.has("c"));
+        assert_eq!(done.beside(&keys).unwrap(), ["b", "c"], "c may be there");
         drop(done);
         assert!(!open("here to elsewhere").unwrap().has("a"));
         assert!(!open("here to there").unwrap().has("a"), "it was forgotten");
