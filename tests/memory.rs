@@ -6,7 +6,7 @@
 #[allow(dead_code)] // What the storage's own suite asks of it beside.
 mod fake_cloudinary;
 #[path = "storage/s3_server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // Each suite asks something else of it.
 mod s3_server;
 
 use std::{

@@ -25,7 +25,7 @@ mod redis;
 #[path = "../cache/server.rs"]
 mod redis_server;
 #[path = "../storage/s3_server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // Each suite asks something else of it.
 mod s3_server;
 mod sandbox;
 mod storage;

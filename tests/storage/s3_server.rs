@@ -1,8 +1,5 @@
 //! A server that speaks S3, with a bucket in a directory of its own; it checks signatures, and counts what it is asked.
 
-// Each suite asks for what it needs.
-#![allow(dead_code)]
-
 use std::{
     convert::Infallible,
     net::SocketAddr,
