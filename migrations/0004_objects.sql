@@ -1,6 +1,7 @@
 -- Stored objects. Equal bytes of an account are one object, which its images and variants share; with the last of them it goes.
 -- A key is given once and never again, so whatever is to be removed by its key can be removed at any time.
---   refs = 0   it is being stored; nobody names it yet. After a day it is the remains of a crash
+--   refs = 0    it is being stored; nobody names it yet. After a day it is the remains of a crash
+--   refs = -1   it is to be removed, and must not be named any more; kept so long that nobody can still be about to
 CREATE TABLE objects (
     key        TEXT        NOT NULL PRIMARY KEY,
     user_id    UUID        NOT NULL,
@@ -22,5 +23,5 @@ INSERT INTO objects (key, user_id, sha256, size, refs, shared, created_at)
 UPDATE objects SET shared = TRUE WHERE key IN (SELECT min(key) FROM objects GROUP BY user_id, sha256);
 
 CREATE UNIQUE INDEX objects_shared ON objects (user_id, sha256) WHERE shared;
-CREATE INDEX objects_unused ON objects (created_at) WHERE refs = 0;
+CREATE INDEX objects_unused ON objects (created_at) WHERE refs <= 0;
 CREATE INDEX objects_user ON objects (user_id);

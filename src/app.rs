@@ -42,7 +42,7 @@ use crate::{
         storage::Storage,
         token::Tokens,
     },
-    config::Config,
+    config::{self, Config, StorageKind},
     domain::error::{Code, Error, Result},
     flows::{Services, flights::Flights, transform::TransformRunner},
     http::{context::Context, serve},
@@ -96,6 +96,18 @@ pub enum StartError {
         /// `DATA_DIR`.
         directory: std::path::PathBuf,
     },
+    /// Pictures are on the disk, and another storage is configured without a word of theirs.
+    #[error(
+        "{} holds pictures, and a storage elsewhere is configured: say which is meant, STORAGE=fs for the \
+         one on this disk or STORAGE={} for the other, after `darkroom storage copy --from fs --to {}`",
+        .directory.display(), .kind.as_str(), .kind.as_str()
+    )]
+    WhichStorage {
+        /// Where the pictures are.
+        directory: std::path::PathBuf,
+        /// What is configured.
+        kind: StorageKind,
+    },
     /// The port can't be had.
     #[error("could not listen on port {port}: {cause}")]
     Listen {
@@ -129,6 +141,7 @@ impl App {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        check_storage(&config)?;
         let lock = if config.is_embedded() { Some(lock(&config.data_dir)?) } else { None };
         let database = open_database(&config).await?;
         if lock.is_some() {
@@ -233,6 +246,17 @@ impl App {
         }
         self.tree.drain(deadline).await
     }
+}
+
+/// A storage that was only recognised before must not take the place of the disk by itself: nothing of it would be there.
+fn check_storage(config: &Config) -> Result<(), StartError> {
+    let config::Storage { kind, is_said, .. } = config.storage;
+    let directory = config.data_dir.join("objects");
+    let is_empty = || directory.read_dir().map_or(true, |mut entries| entries.next().is_none());
+    if is_said || kind == StorageKind::Fs || is_empty() {
+        return Ok(());
+    }
+    Err(StartError::WhichStorage { directory, kind })
 }
 
 /// What a process that serves from an embedded database's directory has locked.

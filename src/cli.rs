@@ -289,7 +289,9 @@ async fn serve_until_told(config: Config) -> ExitCode {
 fn start_code(error: &StartError) -> u8 {
     match error {
         StartError::Database { .. } => exit::UNAVAILABLE,
-        StartError::SchemaBehind { .. } | StartError::InUse { .. } => exit::CONFIG,
+        StartError::SchemaBehind { .. }
+        | StartError::InUse { .. }
+        | StartError::WhichStorage { .. } => exit::CONFIG,
         StartError::Listen { .. } => exit::OS,
         StartError::Other(error) => error_code(error),
     }

@@ -147,6 +147,8 @@ suite! {
         variants_share_them_too
         an_account_takes_its_objects_with_it
         what_a_crash_left_is_swept_after_its_time
+        who_comes_after_the_sweep_is_told
+        two_who_waited_for_one_making_use_it_both
         what_was_stored_in_vain_is_removed;
     operator:
         an_operator_sees_all_and_retries_any

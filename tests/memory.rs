@@ -44,6 +44,8 @@ impl Server {
             .env("DATA_DIR", data.path())
             .env("HOST", "127.0.0.1")
             .env("ROLE", role)
+            // What is given back is given back at once, so that what stays is what is kept.
+            .env("MIMALLOC_PURGE_DELAY", "0")
             // More than anybody would be allowed.
             .env("RATE_LIMIT_UPLOADS", "0")
             .env("RATE_LIMIT_LOGIN", "0")
@@ -161,14 +163,15 @@ async fn a_thousand_requests_leave_nothing_behind() {
     let server = Server::start("both").await;
     let image: Value = server.upload(ROCKET).await.json().await.unwrap();
     let image = image["id"].as_str().unwrap();
-    server.ask_all(0..100, image).await;
+    // So long it takes until every thread has had the largest of its work.
+    server.ask_all(0..400, image).await;
     let before = server.memory("VmRSS");
-    server.ask_all(100..1000, image).await;
+    server.ask_all(400..1400, image).await;
     let after = server.memory("VmRSS");
     let grown = after.saturating_sub(before) / MIB;
     assert!(
-        grown <= 20,
-        "{} MiB after 100 requests, {} MiB after 1,000",
+        grown <= 30,
+        "{} MiB after 400 requests, {} MiB after 1,400",
         before / MIB,
         after / MIB
     );
@@ -177,7 +180,7 @@ async fn a_thousand_requests_leave_nothing_behind() {
 /// `SOAK` uploads and deletions, some of the same bytes, some transformed: nothing is left of them, on the disk or in memory.
 #[tokio::test]
 async fn uploads_and_deletions_leave_nothing() {
-    let rounds = std::env::var("SOAK").map_or(400, |said| said.parse().expect("SOAK is a number"));
+    let rounds = std::env::var("SOAK").map_or(1000, |said| said.parse().expect("SOAK is a number"));
     let server = Server::start("both").await;
     let come_and_go = async |n: usize| {
         // Every fourth has the bytes of three others at the same time.
@@ -225,8 +228,9 @@ async fn uploads_and_deletions_leave_nothing() {
     let count: i64 = sqlx::query_scalar(count).fetch_one(&rows).await.unwrap();
     assert_eq!(count, 0, "rows of nothing");
     eprintln!("{rounds} rounds: {} MiB, then {} MiB", before / MIB, after / MIB);
+    // The cache of look-ups may fill, which is 32 MiB. Were the bodies kept, it would be 90 MiB for a thousand.
     let grown = after.saturating_sub(before) / MIB;
-    assert!(grown <= 20, "{} MiB, then {} MiB", before / MIB, after / MIB);
+    assert!(grown <= 32 + 20, "{} MiB, then {} MiB", before / MIB, after / MIB);
 }
 
 /// A body is never held in memory, however large it is, on its way in and on its way out. No worker is there to look at the picture

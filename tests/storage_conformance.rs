@@ -43,7 +43,7 @@ struct Sandbox {
 
 /// Settings for one backend.
 fn settings(kind: StorageKind) -> config::Storage {
-    config::Storage { kind, s3: None, cloudinary: None }
+    config::Storage { kind, is_said: true, s3: None, cloudinary: None }
 }
 
 impl Sandbox {

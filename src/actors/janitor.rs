@@ -64,20 +64,18 @@ impl Chore for RemoveObjects {
 
     /// Once through the list. What can't be removed now stands there the next time.
     async fn round(&self, _: &Cancel) -> Result<()> {
-        let mut after = None;
+        let (mut after, mut refused) = (None, Ok(()));
         loop {
             let query = PendingDeletions { after, limit: BATCH };
             let page = self.database.ask(query).await?;
-            let Some(last) = page.last().cloned() else { return Ok(()) };
+            let Some(last) = page.last().cloned() else { return refused };
             // One finds out for all of them whether it is back.
             self.storage.ask(CheckStorage).await?;
             after = Some(last);
             let removals = stream::iter(page).map(|(id, key)| self.remove(id, key));
             let removals: Vec<_> = removals.buffer_unordered(AT_ONCE).collect().await;
-            // One that can't be removed does not hold up the others; where none can, it is not for the objects.
-            if removals.iter().all(Result::is_err) {
-                return removals.into_iter().collect();
-            }
+            // What can't be removed does not hold up the others.
+            refused = refused.and(removals.into_iter().collect());
         }
     }
 }

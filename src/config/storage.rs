@@ -22,6 +22,8 @@ const S3_NAMES: &[&str] = &["S3_BUCKET"];
 pub struct Storage {
     /// `STORAGE`: the one in use.
     pub kind: StorageKind,
+    /// Whether `STORAGE` was said; else it follows from what is configured.
+    pub is_said: bool,
     /// S3, if it is configured.
     pub s3: Option<S3>,
     /// Cloudinary, if it is configured.
@@ -196,7 +198,7 @@ pub(super) fn meant(
     let s3 = if has_s3 { Some(s3(settings, values, faults)?) } else { None };
     let cloudinary =
         if has_cloudinary { Some(cloudinary(settings, values, faults, warnings)?) } else { None };
-    Some(Storage { kind, s3, cloudinary })
+    Some(Storage { kind, is_said: settings.said("STORAGE").is_some(), s3, cloudinary })
 }
 
 fn s3(settings: &Settings, values: &Values, faults: &mut Vec<Fault>) -> Option<S3> {

@@ -6,13 +6,19 @@ use super::Services;
 use crate::{
     actors::address::Address,
     adapters::{
+        Resource,
         db::{
             Db, now,
             objects::{AbandonObject, NameObject, Place, ReserveObject},
         },
         storage::{Body, PutObject, Storage, Stored},
     },
-    domain::{error::Result, format::Format, ids::UserId, object::Object},
+    domain::{
+        error::{Error, Result},
+        format::Format,
+        ids::UserId,
+        object::Object,
+    },
 };
 
 /// A key that was never given before.
@@ -56,10 +62,10 @@ pub(super) async fn store_once(
     match services.database.ask(reserve).await? {
         Place::There(key) => Ok((key, true)),
         Place::New => {
-            // Handed over whole, so that a file may be moved. Nobody comes here twice: what was stored anew can't go any more.
-            if let Some(body) = body.take() {
-                put(&services.database, &services.storage, &key, body).await?;
-            }
+            // Handed over whole, so that a file may be moved; what was stored anew does not go, so nobody comes here twice.
+            let gone = || Error::unavailable(Storage::WHAT, "the body was stored and is gone");
+            let body = body.take().ok_or_else(gone)?;
+            put(&services.database, &services.storage, &key, body).await?;
             Ok((key, false))
         }
     }

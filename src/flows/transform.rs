@@ -128,7 +128,7 @@ async fn make(
 ) -> Result<Made> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
     let database = services.database.clone();
-    let original = GetObject { object: image.object() };
+    let original = image.object();
     let user_id = image.user_id;
     let (originals, timeout) = (services.originals.clone(), services.limits.timeout);
     let largest = services.limits.upload_size / 1024 + 1;
@@ -148,16 +148,19 @@ async fn make(
         let _room = room.ok().and_then(Result::ok).ok_or_else(|| {
             imaging::Failure::Refused(Error::overloaded("no memory for another original"))
         })?;
-        let input = storage.ask(original).await.map_err(|error| match error.code {
-            // The row is there and its object is not: being deleted in this moment, or out of reach.
-            Code::NotFound => imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error)),
-            _ => imaging::Failure::Refused(error),
-        })?;
+        let fetch = async |object| {
+            storage.ask(GetObject { object }).await.map_err(|error| match error.code {
+                // The row is there and its object is not: being deleted in this moment, or out of reach.
+                Code::NotFound => {
+                    imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error))
+                }
+                _ => imaging::Failure::Refused(error),
+            })
+        };
+        let input = fetch(original).await?;
         let mut overlays = Overlays::new();
         for (id, object) in marks {
-            let file =
-                storage.ask(GetObject { object }).await.map_err(imaging::Failure::Refused)?;
-            overlays.insert(id, file);
+            overlays.insert(id, fetch(object).await?);
         }
         let output = transformer.transform(input, overlays, spec, priority, cancel).await?;
         let body = Body::bytes(Bytes::from(output.bytes));

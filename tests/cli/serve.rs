@@ -206,3 +206,25 @@ async fn healthcheck_asks_the_server_or_a_worker_s_database() {
         .with("SUPABASE_DB_URL", "postgres://postgres@127.0.0.1:1/none");
     assert_eq!(nowhere.run(&["healthcheck"]).code, 69);
 }
+
+/// What an earlier version only recognised does not take the place of the disk unasked: nothing of it would be there.
+#[test]
+fn pictures_on_the_disk_are_not_left_behind_unnoticed() {
+    let shell = || {
+        let shell = Shell::new().with("S3_BUCKET", "b").with("S3_ENDPOINT", "http://127.0.0.1:9");
+        let shell = shell.with("S3_ACCESS_KEY_ID", "k").with("S3_SECRET_ACCESS_KEY", "s");
+        std::fs::create_dir_all(shell.directory().join("data/objects/ab")).unwrap();
+        shell
+    };
+    let run = shell().run(&["serve"]);
+    assert_eq!(run.code, 78, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("STORAGE=fs") && run.stderr.contains("STORAGE=s3"),
+        "{}",
+        run.stderr
+    );
+    for said in ["fs", "s3"] {
+        let serving = shell().with("STORAGE", said).with("PORT", "0").serve(&[]);
+        assert_eq!(serving.terminate(), 0, "{said}");
+    }
+}

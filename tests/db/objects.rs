@@ -197,6 +197,43 @@ pub async fn what_a_crash_left_is_swept_after_its_time(sandbox: &Sandbox) {
     sandbox.get(ImageById { user_id: ada.id, id: named.id }).await;
 }
 
+/// A machine that slept for a day, or whose clock is wrong.
+pub async fn who_comes_after_the_sweep_is_told(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let (late, picture) = (reserved(sandbox, &ada, "aa").await, sandbox.image(&ada).await);
+    let id = sandbox.get(ReserveVariant { variant: variant(&picture, 1) }).await.id;
+    let object = made("v").object();
+    let reserve = ReserveObject { user_id: ada.id, object, may_share: false, now: now() };
+    sandbox.get(reserve).await;
+    let sweep = |before| SweepObjects { before, limit: 10, now: now() };
+    assert_eq!(sandbox.get(sweep(now() + TimeDelta::hours(1))).await, 2);
+    assert_eq!(sandbox.refusal(insert(&late)).await, Code::DependencyUnavailable);
+    let absent = ImageById { user_id: ada.id, id: late.id };
+    assert_eq!(sandbox.refusal(absent).await, Code::NotFound, "no row names what is to go");
+    let complete = CompleteVariant { id, made: made("v"), engine: ENGINE, now: now() };
+    assert_eq!(sandbox.refusal(complete).await, Code::DependencyUnavailable);
+    assert_eq!(doomed(sandbox).await.len(), 2);
+    // What it was is forgotten some day.
+    assert_eq!(sandbox.get(sweep(now() + TimeDelta::days(100))).await, 0);
+    assert_eq!(count(sandbox).await, 1);
+}
+
+pub async fn two_who_waited_for_one_making_use_it_both(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    let object = made("v").object();
+    let reserve = ReserveObject { user_id: ada.id, object, may_share: false, now: now() };
+    sandbox.get(reserve).await;
+    for number in 1..=2 {
+        let id = sandbox.get(ReserveVariant { variant: variant(&image, number) }).await.id;
+        assert_eq!(complete(sandbox, id, made("v"), ENGINE).await, "v");
+    }
+    assert_eq!(doomed(sandbox).await, Vec::<String>::new());
+    let mut removed = delete(sandbox, &image).await;
+    removed.sort();
+    assert_eq!(removed, [image.object_key.clone(), "v".to_owned()]);
+}
+
 pub async fn what_was_stored_in_vain_is_removed(sandbox: &Sandbox) {
     let ada = sandbox.user("ada").await;
     let (vain, named) = (reserved(sandbox, &ada, "aa").await, reserved(sandbox, &ada, "bb").await);

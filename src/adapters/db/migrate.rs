@@ -30,7 +30,7 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
         Migration::new(version, description.into(), kind, sql.into_sql_str(), false)
     };
     let mut migrator = Migrator::with_migrations(MIGRATIONS.map(migration).to_vec());
-    // A program that was rolled back finds migrations that it doesn't know: they only add.
+    // A program that was rolled back finds migrations that it doesn't know: since 0004 they only add.
     migrator.set_ignore_missing(true);
     migrator
 });
@@ -47,7 +47,7 @@ pub enum SchemaState {
         /// The last one there is.
         expected: i64,
     },
-    /// A newer program has been here. Migrations only add, so this one can go on.
+    /// A newer program has been here. Migrations since 0004 only add, so this one can go on.
     Ahead,
 }
 

@@ -5,7 +5,7 @@
 //! such a row counts it off ([`release`]); with the last one the object is written down to be removed. A key is never given
 //! twice, so that removing it can't hit what somebody else is storing.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
@@ -15,9 +15,13 @@ use super::{
     tx::{Bind, Tx, binds, placeholders},
 };
 use crate::domain::{
+    error::Error,
     ids::{DeletionId, UserId},
     object::Object,
 };
+
+/// How long it is known that an object was given up, should whoever stored it still come: a machine that slept meanwhile.
+const REMEMBERED: TimeDelta = TimeDelta::days(90);
 
 /// Whether bytes are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +112,21 @@ pub(super) async fn attach(
     now: DateTime<Utc>,
 ) -> Result<String, Stop> {
     let size = i64::try_from(object.size).map_err(Stop::corrupt)?;
-    let reserved: Option<(Option<String>, Option<String>)> = tx
+    // Of two who waited for the same making, the second comes here too.
+    if attach_again(tx, &object.key).await?.is_some() {
+        return Ok(object.key.clone());
+    }
+    let reserved: Option<(i32, Option<String>, Option<String>)> = tx
         .fetch_optional(
-            "DELETE FROM objects WHERE key = $1 AND refs = 0 RETURNING name, asset_id",
+            "DELETE FROM objects WHERE key = $1 AND refs = 0 RETURNING refs, name, asset_id",
             binds![&object.key],
         )
         .await?;
-    let (name, asset_id) = reserved.unwrap_or_default();
+    if reserved.is_none() && is_doomed(tx, &object.key).await? {
+        let cause = format_args!("{} was taken for the remains of a crash", object.key);
+        return Err(Error::unavailable("the storage", cause).into());
+    }
+    let (_, name, asset_id) = reserved.unwrap_or_default();
     let (key,): (String,) = tx
         .fetch_one(
             "INSERT INTO objects
@@ -130,6 +142,12 @@ pub(super) async fn attach(
         deletions::record_keys(tx, user_id, DeletionId::new(), &keys, now).await?;
     }
     Ok(key)
+}
+
+/// Whether an object is to be removed although a row that would name it may still come.
+async fn is_doomed(tx: &mut Tx, key: &str) -> Result<bool, Stop> {
+    let sql = "SELECT refs FROM objects WHERE key = $1 AND refs < 0";
+    Ok(tx.fetch_optional::<(i32,)>(sql, binds![key]).await?.is_some())
 }
 
 /// Counts off one use for each mention of a key; those that nobody uses any more.
@@ -196,8 +214,8 @@ pub(super) async fn abandon(
     key: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Stop> {
-    let unused = tx.execute("DELETE FROM objects WHERE key = $1 AND refs = 0", binds![key]).await?;
-    if unused > 0 {
+    let doom = "UPDATE objects SET refs = -1 WHERE key = $1 AND refs = 0";
+    if tx.execute(doom, binds![key]).await? > 0 {
         let keys = [key.to_owned()];
         deletions::record_keys(tx, user_id, DeletionId::new(), &keys, now).await?;
     }
@@ -222,11 +240,19 @@ impl Transaction for SweepObjects {
     type Output = usize;
 
     async fn perform(&self, tx: &mut Tx) -> Result<usize, Stop> {
+        tx.execute(
+            "DELETE FROM objects WHERE refs < 0 AND created_at < $1",
+            binds![self.before - REMEMBERED],
+        )
+        .await?;
         let sql = format!(
-            "DELETE FROM objects WHERE refs = 0 AND created_at < $1 AND key IN (
+            "WITH due AS MATERIALIZED (
                  SELECT key FROM objects WHERE refs = 0 AND created_at < $1
                  ORDER BY created_at LIMIT $2 {}
-             ) RETURNING user_id, key",
+             )
+             UPDATE objects SET refs = -1
+             WHERE refs = 0 AND created_at < $1 AND key IN (SELECT key FROM due)
+             RETURNING user_id, key",
             tx.dialect().skip_locked
         );
         let swept: Vec<(Uuid, String)> =

@@ -5,6 +5,7 @@ use std::{
     io::{ErrorKind, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
+    sync::Semaphore,
 };
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
@@ -30,11 +32,13 @@ use crate::domain::{
 pub struct FsStorage {
     objects: PathBuf,
     spool: PathBuf,
+    pings: Arc<Semaphore>,
 }
 
 impl FsStorage {
     fn at(root: &Path) -> Self {
-        Self { objects: root.join("objects"), spool: root.join("spool") }
+        let pings = Arc::new(Semaphore::new(1));
+        Self { objects: root.join("objects"), spool: root.join("spool"), pings }
     }
 
     pub(super) async fn open(root: &Path) -> Result<Self> {
@@ -118,8 +122,9 @@ fn settle(file: TempPath, target: &Path) -> std::io::Result<()> {
     // Its own directory alone: were the whole store gone, a disk that is not mounted, making
     // it anew would hide it.
     match std::fs::create_dir(directory) {
+        Ok(()) => std::fs::File::open(directory.parent().unwrap_or(directory))?.sync_all()?,
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Err(_) => {}
     }
     file.persist(target)?;
     // The name is safe only once its directory is.
@@ -178,11 +183,17 @@ impl Backend for FsStorage {
     }
 
     fn ping(&self) -> Answer<'_, ()> {
-        let (spool, objects) = (self.spool.clone(), self.objects.clone());
-        Box::pin(blocking(move || {
-            std::fs::metadata(objects)?;
-            NamedTempFile::new_in(spool).map(drop)
-        }))
+        // Whether it can be written is for those to find out who write: others may still read.
+        let objects = self.objects.clone();
+        Box::pin(async move {
+            // One at a time: each takes a thread, and a disk that hangs would keep them all.
+            let turn = self.pings.clone().acquire_owned().await.map_err(Error::internal)?;
+            blocking(move || {
+                let _turn = turn;
+                std::fs::read_dir(objects)?.next().transpose().map(drop)
+            })
+            .await
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 use super::{Backend, Storage};
 use crate::{
@@ -28,10 +28,15 @@ const PING: Duration = Duration::from_secs(1);
 /// How often it is looked whether something moved: what was sent in the first moment shall not double the patience.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long until it is asked a second time: one lost packet is no outage.
+const HEDGE: Duration = Duration::from_millis(500);
+
 /// Stands before a backend.
 #[derive(Default)]
 pub(super) struct Guard {
     breaker: Breaker,
+    /// When the last ping ended, and how. Held while one is under way.
+    pinged: Mutex<Option<(Instant, Result<()>)>>,
 }
 
 impl Guard {
@@ -75,12 +80,30 @@ impl Guard {
         }
     }
 
-    /// Whether `backend` answers; remembered.
+    /// Whether `backend` answers; remembered. Whoever asks while somebody else does gets the same answer.
     pub(super) async fn ping(&self, backend: &dyn Backend) -> Result<()> {
-        let answer = timeout(PING, backend.ping()).await.unwrap_or_else(|_| {
+        let asked = Instant::now();
+        let mut pinged = self.pinged.lock().await;
+        if let Some((ended, answer)) = &*pinged
+            && *ended >= asked
+        {
+            return answer.clone();
+        }
+        let twice = async {
+            let mut first = backend.ping();
+            match timeout(HEDGE, &mut first).await {
+                Ok(answer) => answer,
+                Err(_) => tokio::select! {
+                    answer = first => answer,
+                    answer = backend.ping() => answer,
+                },
+            }
+        };
+        let answer = timeout(PING, twice).await.unwrap_or_else(|_| {
             let cause = format_args!("{} did not answer within a second", backend.name());
             Err(Error::unavailable(Storage::WHAT, cause))
         });
+        *pinged = Some((Instant::now(), answer.clone()));
         match self.breaker.record(answer.is_ok(), Instant::now()) {
             Some(Change::Lost) => {
                 let cause = answer.as_ref().err().and_then(|error| error.cause.as_deref());

@@ -73,8 +73,9 @@ impl Query<Storage> for OpenSpool {
     const NAME: &'static str = "storage.open_spool";
     type Output = Spool;
 
+    /// Where the storage is known to be away, nothing need be received for it.
     async fn run(self, storage: &Storage) -> Result<Spool> {
-        storage.spool.begin().await
+        storage.guard.ask(storage.backend.as_ref(), None, storage.spool.begin()).await
     }
 }
 
@@ -178,8 +179,9 @@ impl Query<Storage> for CheckStorage {
     type Output = ();
 
     async fn run(self, storage: &Storage) -> Result<()> {
-        storage.spool.begin().await?;
-        storage.guard.ping(storage.backend.as_ref()).await
+        // First the storage: a disk that hangs keeps one thread then, and not one for each who asks.
+        storage.guard.ping(storage.backend.as_ref()).await?;
+        storage.spool.begin().await.map(drop)
     }
 }
 

@@ -7,13 +7,19 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
-use tokio::{fs::File, io::AsyncWriteExt};
+use tokio::{fs::File, io::AsyncWriteExt, time::timeout};
 
-use super::{Body, blocking, hex, refused};
-use crate::domain::error::{Error, Result};
+use super::{Body, Storage, blocking, hex, refused};
+use crate::{
+    adapters::Resource,
+    domain::error::{Error, Result},
+};
 
 /// How long a file that was begun and never stored is kept, in case somebody still writes to it.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the disk of this machine may take to begin a file.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Where they lie.
 pub(super) struct SpoolDirectory(PathBuf);
@@ -29,7 +35,10 @@ impl SpoolDirectory {
 
     pub(super) async fn begin(&self) -> Result<Spool> {
         let directory = self.0.clone();
-        let file = blocking(move || tempfile::NamedTempFile::new_in(directory)).await?;
+        let begun = blocking(move || tempfile::NamedTempFile::new_in(directory));
+        let file = timeout(PATIENCE, begun).await.map_err(|_| {
+            Error::unavailable(Storage::WHAT, "the disk of this machine does not answer")
+        })??;
         let (file, path) = file.into_parts();
         Ok(Spool { file: File::from_std(file), path, hash: Sha256::new(), size: 0 })
     }
