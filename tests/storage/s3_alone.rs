@@ -84,8 +84,32 @@ async fn what_is_no_bucket_is_told_of() {
         }
     });
     let server = S3Server::start();
-    let sandbox = opened(S3 { endpoint: Some(endpoint), ..server.settings() }).await;
+    let s3 = S3 { endpoint: Some(endpoint), ..server.settings() };
+    let sandbox = opened(s3.clone()).await;
     assert!(opened_again(&sandbox).await.cause.unwrap().contains("404"));
+    // Of an object it can't say anything: that it is not there, least of all.
+    let object = darkroom::domain::object::Object::new(&key("a"), 1, &sha256(b"x"));
+    let body = |size| Body::bytes(noise(size));
+    let asked = [
+        opened(s3.clone()).await.get(&object).await.map(drop),
+        opened(s3.clone()).await.part(&object, 0..1).await.map(drop),
+        opened(s3.clone()).await.put(&object.key, body(1)).await.map(drop),
+        opened(s3.clone()).await.put(&object.key, body(9 << 20)).await.map(drop),
+        opened(s3).await.delete(&object.key).await,
+    ];
+    for (n, answer) in asked.into_iter().enumerate() {
+        assert_eq!(answer.unwrap_err().code, Code::DependencyUnavailable, "{n}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_completion_that_nobody_heard_of_is_one() {
+    let server = S3Server::start();
+    let sandbox = opened(server.settings()).await;
+    server.lose_completions(1);
+    let object = sandbox.stored(&key("large"), noise(9 << 20)).await;
+    assert_eq!(sandbox.get(&object).await.unwrap(), noise(9 << 20));
+    assert_eq!((server.uploads(), server.parts()), (0, 0));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::{Answer, Backend, Body, ByteStream, Resource, Storage, Stored, refuse
 use crate::{
     config::S3,
     domain::{
-        error::{Code, Error, Result},
+        error::{Error, Result},
         format::Format,
         object::Object,
     },
@@ -25,7 +25,10 @@ mod client;
 mod multipart;
 mod refusal;
 
-use self::{client::Clients, refusal::refused};
+use self::{
+    client::Clients,
+    refusal::{not_given, refused},
+};
 
 /// What is sent by one request; more goes in parts. Also what of it is in memory.
 const AT_ONCE: u64 = 8 << 20;
@@ -101,7 +104,7 @@ impl Backend for S3Storage {
             let range = (part != (0..object.size)).then_some(GetRange::Bounded(part));
             let options = GetOptions { range, ..GetOptions::default() };
             let got = self.clients.reader.get_opts(&path, options).await;
-            let got = got.map_err(|error| refused(&error))?;
+            let got = got.map_err(|error| not_given(&error))?;
             let pieces =
                 got.into_stream().map_err(|error| std::io::Error::other(refusal::cause(&error)));
             let stream: ByteStream = Box::pin(SyncStream::new(pieces));
@@ -113,10 +116,10 @@ impl Backend for S3Storage {
         Box::pin(async move {
             let path = path(&self.prefix, key)?;
             let deleted = self.clients.writer.delete(&path).await;
-            match deleted.map_err(|error| refused(&error)) {
+            match deleted {
                 // Amazon does not tell; others do.
-                Err(error) if error.code == Code::NotFound => Ok(()),
-                done => done,
+                Err(error) if refusal::is_absence(&error) => Ok(()),
+                done => done.map_err(|error| refused(&error)),
             }
         })
     }

@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
 use object_store::{
-    Attributes, PutMultipartOptions, PutPayload, aws::AmazonS3, multipart::MultipartStore,
-    path::Path,
+    Attributes, ObjectStoreExt, PutMultipartOptions, PutPayload, aws::AmazonS3,
+    multipart::MultipartStore, path::Path,
 };
 use tokio::runtime::Handle;
 
 use super::{
     super::{Body, refused as not_read},
-    refused,
+    refusal, refused,
 };
 use crate::domain::error::Result;
 
@@ -56,16 +56,22 @@ impl Upload {
         // The last is given only once the whole body was what it was said to be.
         let parts = parts.try_buffered(IN_FLIGHT).try_collect().await?;
         let completed = client.complete_multipart(path, id, parts).await;
-        completed.map(drop).map_err(|error| refused(&error))
+        match completed {
+            // It was tried again, for the answer to the first was lost; that one had completed it.
+            Err(error) if refusal::is_over(&error) && self.is_there(body.size()).await => Ok(()),
+            done => done.map(drop).map_err(|error| refused(&error)),
+        }
+    }
+
+    /// Whether there is an object of this size where it goes.
+    async fn is_there(&self, size: u64) -> bool {
+        self.client.head(&self.path).await.is_ok_and(|object| object.size == size)
     }
 
     /// Has its parts thrown away.
     async fn abort(&mut self) {
         let aborted = self.client.abort_multipart(&self.path, &self.id).await;
-        self.is_over = match aborted {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => true,
-            Err(_) => false,
-        };
+        self.is_over = aborted.map_or_else(|error| refusal::is_over(&error), |()| true);
     }
 }
 
@@ -80,7 +86,7 @@ impl Drop for Upload {
             let (client, path, id) = (self.client.clone(), self.path.clone(), self.id.clone());
             runtime.spawn(async move {
                 if let Err(error) = client.abort_multipart(&path, &id).await {
-                    let cause = super::refusal::cause(&error);
+                    let cause = refusal::cause(&error);
                     tracing::warn!(%path, cause, "an upload in parts was left behind in the bucket");
                 }
             });
