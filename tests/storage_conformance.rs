@@ -8,6 +8,8 @@ mod cloudinary_alone;
 mod fake_cloudinary;
 #[path = "storage/s3_alone.rs"]
 mod s3_alone;
+#[path = "storage/s3_room.rs"]
+mod s3_room;
 #[path = "storage/s3_server.rs"]
 #[allow(dead_code)] // Each suite asks something else of it.
 mod s3_server;

@@ -30,7 +30,14 @@ const SERVICES: &[Service] = &[
         name: "S3",
         urls: &[],
         needed: &["S3_BUCKET"],
-        beside: &["S3_ENDPOINT", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"],
+        beside: &[
+            "S3_ENDPOINT",
+            "S3_REGION",
+            "S3_ACCESS_KEY_ID",
+            "S3_SECRET_ACCESS_KEY",
+            "S3_PATH_STYLE",
+            "S3_PREFIX",
+        ],
     },
     // Without both of them it is the machine's own identity that opens the bucket.
     Service {

@@ -16,6 +16,8 @@ use super::{
 /// The names that make a storage of Cloudinary and of S3.
 const CLOUDINARY_NAMES: &[&str] = &["CLOUDINARY_URL", "CLOUDINARY_CLOUD_NAME"];
 const S3_NAMES: &[&str] = &["S3_BUCKET"];
+/// What Cloudinary takes in no name.
+const NOT_IN_PUBLIC_IDS: &str = r"?&#\%<>";
 
 /// Where pictures live, and where they might.
 #[derive(Debug, Clone)]
@@ -258,8 +260,16 @@ fn cloudinary(
             values.secret("CLOUDINARY_API_SECRET")?,
         ),
     };
+    let folder = text("CLOUDINARY_FOLDER")?.trim_matches('/').to_owned();
+    let is_bad = |c: char| c.is_control() || NOT_IN_PUBLIC_IDS.contains(c);
+    if folder.contains(is_bad) || folder.trim() != folder {
+        let detail = format!(
+            "= {folder:?} must not have any of {NOT_IN_PUBLIC_IDS} nor control characters, nor spaces at its ends"
+        );
+        faults.push(Fault::new("CLOUDINARY_FOLDER", detail));
+    }
     Some(Cloudinary {
-        folder: text("CLOUDINARY_FOLDER")?.trim_matches('/').to_owned(),
+        folder,
         upload_prefix: text("CLOUDINARY_UPLOAD_PREFIX")?,
         delivery_prefix: text("CLOUDINARY_DELIVERY_PREFIX")
             .unwrap_or_else(|| format!("https://res.cloudinary.com/{cloud_name}")),

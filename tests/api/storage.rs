@@ -162,7 +162,8 @@ pub async fn goes_on(account: &Account<'_>, image: &str) {
     assert_ne!(job["status"], "failed");
 }
 
-/// What needs the storage is told that it is away, in two seconds; a machine that is busy is given half of one more.
+/// What needs the storage is told that it is away, in two seconds, which leaves 0.15 s for the rest; a machine that is busy
+/// is given 1.5 s more.
 pub async fn is_told(account: &Account<'_>, image: &str) {
     let begun = std::time::Instant::now();
     let upload = account
@@ -180,7 +181,7 @@ pub async fn is_told(account: &Account<'_>, image: &str) {
         let problem = problem(answer, 503, "dependency_unavailable").await;
         assert_eq!(problem["detail"], "the storage is not available right now");
     }
-    assert!(took < Duration::from_millis(2500), "{took:?}");
+    assert!(took < Duration::from_millis(3500), "{took:?}");
 }
 
 /// An outage that `begin` begins and `end` ends.

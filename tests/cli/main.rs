@@ -6,6 +6,9 @@ mod admin;
 mod config;
 mod docs;
 mod doctor;
+#[allow(dead_code)] // Each suite asks something else of it.
+#[path = "../storage/cloudinary/mod.rs"]
+mod fake_cloudinary;
 mod fetch;
 mod process;
 #[path = "../storage/s3_server.rs"]

@@ -1,6 +1,6 @@
-//! `darkroom storage`: pictures move from the disk into a bucket, whatever happens on the way.
+//! `darkroom storage`: pictures move from the disk to where they are kept from then on, whatever happens on the way.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
 
 use reqwest::{Client, StatusCode};
 use secrecy::ExposeSecret;
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use sqlx::Connection;
 
 use crate::{
+    fake_cloudinary::{self, FakeCloudinary},
     process::{Running, Serving, Shell, eventually},
     s3_server::S3Server,
 };
@@ -330,9 +331,6 @@ async fn add_zeros(shell: &Shell, size: u64) {
     let mut hash = Sha256::new();
     (0..size >> 20).for_each(|_| hash.update([0; 1 << 20]));
     let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(shell.directory().join("data/darkroom.db"));
-    let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::query(
         "INSERT INTO objects (key, user_id, sha256, size, refs, shared, created_at)
          SELECT $1, id, $2, $3, 1, FALSE, created_at FROM users LIMIT 1",
@@ -340,9 +338,78 @@ async fn add_zeros(shell: &Shell, size: u64) {
     .bind(key)
     .bind(sha256)
     .bind(i64::try_from(size).unwrap())
-    .execute(&mut database)
+    .execute(&mut database(shell).await)
     .await
     .unwrap();
+}
+
+async fn database(shell: &Shell) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(shell.directory().join("data/darkroom.db"));
+    sqlx::SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+/// What the disk keeps, by where.
+fn kept(shell: &Shell) -> BTreeMap<PathBuf, Vec<u8>> {
+    let fans = shell.directory().join("data/objects").read_dir().unwrap();
+    let fans = fans.map(|fan| fan.unwrap().path()).filter(|path| path.is_dir());
+    let files = fans.flat_map(|fan| fan.read_dir().unwrap().map(|file| file.unwrap().path()));
+    files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+/// The asset ids that rows have.
+async fn asset_ids(shell: &Shell) -> Vec<String> {
+    let query = "SELECT asset_id FROM objects WHERE name LIKE 'pictures/of tests/%'";
+    sqlx::query_scalar(query).fetch_all(&mut database(shell).await).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_copied_to_cloudinary_comes_back() {
+    let cloud = FakeCloudinary::start();
+    let settings = cloud.settings();
+    let shell = Shell::new()
+        .with("PORT", "0")
+        .with("STORAGE", "fs")
+        .with("CLOUDINARY_CLOUD_NAME", &settings.cloud_name)
+        .with("CLOUDINARY_API_KEY", &settings.api_key)
+        .with("CLOUDINARY_API_SECRET", fake_cloudinary::SECRET)
+        .with("CLOUDINARY_FOLDER", &settings.folder)
+        .with("CLOUDINARY_UPLOAD_PREFIX", &settings.upload_prefix)
+        .with("CLOUDINARY_DELIVERY_PREFIX", &settings.delivery_prefix);
+    let serving = shell.serve(&[]);
+    let ada = Account::register(&serving).await;
+    let svg = r#"<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>"#;
+    for bytes in [include_bytes!("../pictures/rocket.jpg").to_vec(), picture(0), svg.into()] {
+        ada.upload(&serving, bytes).await;
+    }
+    assert_eq!(serving.terminate(), 0);
+    // Called a picture, and none that Cloudinary could open.
+    add_zeros(&shell, 1 << 20).await;
+    let before = kept(&shell);
+    assert_eq!(before.len(), 4);
+
+    let there = ["storage", "copy", "--from", "fs", "--to", "cloudinary"];
+    let (code, report) = told(&shell, &there);
+    assert_eq!((code, &report["copied"], &report["there"]), (0, &json!(4), &json!(0)), "{report}");
+    let mut kinds: Vec<_> = cloud.assets().into_iter().map(|(kind, ..)| kind).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["image", "image", "raw", "raw"]);
+    assert_eq!(asset_ids(&shell).await.len(), 4);
+    let (code, report) = told(&shell, &["storage", "check", "--from", "cloudinary"]);
+    assert_eq!((code, &report["whole"], &report["missing"]), (0, &json!(4), &json!(0)), "{report}");
+    let (code, report) = told(&shell, &[&there[..], &["--verify"]].concat());
+    assert_eq!((code, &report["copied"], &report["there"]), (0, &json!(0), &json!(4)), "{report}");
+
+    std::fs::rename(shell.directory().join("data/objects"), shell.directory().join("away"))
+        .unwrap();
+    let (code, report) = told(&shell, &["storage", "copy", "--from", "cloudinary", "--to", "fs"]);
+    assert_eq!((code, &report["copied"]), (0, &json!(4)), "{report}");
+    assert!(kept(&shell) == before, "byte for byte");
+    // The assets are there as before, and so are their names.
+    assert_eq!((cloud.assets().len(), asset_ids(&shell).await.len()), (4, 4));
+    let shell = shell.with("STORAGE", "cloudinary");
+    let (code, report) = told(&shell, &["storage", "check"]);
+    assert_eq!((code, &report["storage"]), (0, &json!("cloudinary")), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

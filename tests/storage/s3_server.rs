@@ -39,6 +39,8 @@ pub struct Asked {
     gets: AtomicUsize,
     /// Milliseconds before anything is stored.
     pause: AtomicU64,
+    /// Uploads in parts of whose completion nobody shall hear.
+    lost: AtomicUsize,
 }
 
 /// The server; gone when it goes out of scope.
@@ -129,6 +131,11 @@ impl S3Server {
         self.asked.pause.store(u64::try_from(pause.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Loses the answers to the next so many completions of uploads in parts.
+    pub fn lose_completions(&self, times: usize) {
+        self.asked.lost.store(times, Ordering::SeqCst);
+    }
+
     /// Uploads in parts that were neither completed nor aborted.
     pub fn uploads(&self) -> usize {
         self.named(".upload-")
@@ -204,10 +211,14 @@ async fn answer(
     let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
     // s3s-fs says of every object of a bucket that is not there that there is no such key; S3 says what is missing.
     if !root.path().join(bucket).is_dir() {
-        let body = "<Error><Code>NoSuchBucket</Code>\
-                    <Message>The specified bucket does not exist</Message></Error>";
-        let response = Response::builder().status(StatusCode::NOT_FOUND);
-        return Ok(response.body(s3s::Body::from(Bytes::from_static(body.as_bytes()))).unwrap());
+        return Ok(missing("NoSuchBucket"));
+    }
+    let upload = request.uri().query().and_then(|query| query.strip_prefix("uploadId="));
+    let completed = upload.filter(|_| request.method() == Method::POST);
+    let is_completion = completed.is_some();
+    // s3s-fs says of an upload that it does not know that it may not be touched.
+    if completed.is_some_and(|id| !root.path().join(format!(".upload-{id}.json")).is_file()) {
+        return Ok(missing("NoSuchUpload"));
     }
     match *request.method() {
         Method::PUT => {
@@ -221,5 +232,21 @@ async fn answer(
         _ => {}
     }
     let answered = service.call(request.map(s3s::Body::from)).await;
+    let lose = |left: usize| left.checked_sub(1);
+    if is_completion && asked.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, lose).is_ok() {
+        return Ok(said(StatusCode::BAD_GATEWAY, ""));
+    }
     Ok(answered.unwrap_or_else(|error| panic!("{error:?}")))
+}
+
+fn missing(what: &str) -> Response<s3s::Body> {
+    said(
+        StatusCode::NOT_FOUND,
+        &format!("<Error><Code>{what}</Code><Message>None</Message></Error>"),
+    )
+}
+
+fn said(status: StatusCode, body: &str) -> Response<s3s::Body> {
+    let body = s3s::Body::from(Bytes::copy_from_slice(body.as_bytes()));
+    Response::builder().status(status).body(body).unwrap()
 }

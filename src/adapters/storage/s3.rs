@@ -15,7 +15,7 @@ use super::{Answer, Backend, Body, ByteStream, Resource, Storage, Stored, refuse
 use crate::{
     config::S3,
     domain::{
-        error::{Code, Error, Result},
+        error::{Error, Result},
         format::Format,
         object::Object,
     },
@@ -24,10 +24,15 @@ use crate::{
 mod client;
 mod multipart;
 mod refusal;
+mod room;
 
-use self::{client::Clients, refusal::refused};
+use self::{
+    client::Clients,
+    refusal::{not_given, refused},
+    room::Room,
+};
 
-/// What is sent by one request; more goes in parts. Also what of it is in memory.
+/// What is sent by one request; more goes in parts.
 const AT_ONCE: u64 = 8 << 20;
 /// How long the environment may take to say who we are; less than a ping may.
 const IDENTITY: Duration = Duration::from_millis(800);
@@ -41,6 +46,7 @@ pub struct S3Storage {
     /// Whether the settings say who we are; else the environment has to.
     has_keys: bool,
     nobody: Path,
+    room: Room,
 }
 
 impl S3Storage {
@@ -50,16 +56,17 @@ impl S3Storage {
         let prefix = settings.prefix.clone();
         let clients = Clients::new(settings)?;
         let nobody = path(&prefix, NOBODY)?;
-        Ok(Self { clients, prefix, has_keys: settings.keys.is_some(), nobody })
+        Ok(Self { clients, prefix, has_keys: settings.keys.is_some(), nobody, room: Room::new() })
     }
 
     async fn store(&self, key: &str, body: Body) -> Result<Stored> {
         let path = path(&self.prefix, key)?;
         let (writer, attributes) = (&self.clients.writer, attributes(key));
         if body.size() > AT_ONCE {
-            multipart::put(writer, &path, &body, attributes).await?;
+            multipart::put(writer, &path, &body, attributes, &self.room).await?;
             return Ok(Stored::default());
         }
+        let _held = self.room.take(body.size()).await?;
         // All of it is seen before any is sent: what ends in an error is not even begun.
         let pieces: Vec<Bytes> = body.read().try_collect().await.map_err(not_read)?;
         let payload: PutPayload = pieces.into_iter().collect();
@@ -101,7 +108,7 @@ impl Backend for S3Storage {
             let range = (part != (0..object.size)).then_some(GetRange::Bounded(part));
             let options = GetOptions { range, ..GetOptions::default() };
             let got = self.clients.reader.get_opts(&path, options).await;
-            let got = got.map_err(|error| refused(&error))?;
+            let got = got.map_err(|error| not_given(&error))?;
             let pieces =
                 got.into_stream().map_err(|error| std::io::Error::other(refusal::cause(&error)));
             let stream: ByteStream = Box::pin(SyncStream::new(pieces));
@@ -113,10 +120,10 @@ impl Backend for S3Storage {
         Box::pin(async move {
             let path = path(&self.prefix, key)?;
             let deleted = self.clients.writer.delete(&path).await;
-            match deleted.map_err(|error| refused(&error)) {
+            match deleted {
                 // Amazon does not tell; others do.
-                Err(error) if error.code == Code::NotFound => Ok(()),
-                done => done,
+                Err(error) if refusal::is_absence(&error) => Ok(()),
+                done => done.map_err(|error| refused(&error)),
             }
         })
     }

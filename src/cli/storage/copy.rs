@@ -99,6 +99,7 @@ impl Copy<'_> {
     async fn bring(&self, object: Object) -> Result<()> {
         self.state.borrow_mut().done.begin(&object.key).map_err(forgotten)?;
         let outcome = patiently(&object, async || self.copy(&object).await).await?;
+        // Cloudinary alone has names of its own; they are of what is there, whichever storage is used (docs/STORAGE.md).
         if let Ok(Some(Stored { name, asset_id })) = &outcome
             && (name.is_some() || asset_id.is_some())
         {

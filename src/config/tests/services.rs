@@ -13,6 +13,9 @@ fn a_service_configured_by_half_is_a_fault_that_names_what_is_missing() {
         ),
         (&[("S3_BUCKET", "b"), ("S3_ACCESS_KEY_ID", "k")], &["S3_SECRET_ACCESS_KEY"]),
         (&[("S3_ENDPOINT", "http://h")], &["S3_BUCKET"]),
+        (&[("S3_REGION", "eu-central-1")], &["S3_BUCKET"]),
+        (&[("S3_PATH_STYLE", "true")], &["S3_BUCKET"]),
+        (&[("S3_PREFIX", "pictures/"), ("STORAGE", "fs")], &["S3_BUCKET"]),
     ] {
         let said = env(half);
         assert_eq!(names(&said.refused()), missing);
@@ -58,7 +61,7 @@ fn pictures_live_where_is_configured() {
         assert!(faults.to_string().contains(named), "{faults}");
     }
     // Names with defaults configure nothing by themselves.
-    for alone in ["QUEUE_NAME", "REDIS_PREFIX", "CLOUDINARY_FOLDER", "S3_REGION", "S3_PREFIX"] {
+    for alone in ["QUEUE_NAME", "REDIS_PREFIX", "CLOUDINARY_FOLDER"] {
         let (config, warnings) = env(&[(alone, "x")]).accepted();
         assert_eq!((config.storage.kind, warnings), (StorageKind::Fs, Vec::new()), "{alone}");
     }
@@ -120,6 +123,21 @@ fn objects_have_names_that_every_bucket_takes() {
         } else {
             assert_eq!(names(&said.refused()), ["S3_PREFIX"]);
         }
+    }
+}
+
+#[test]
+fn pictures_have_names_that_cloudinary_takes() {
+    for folder in ["pictures", "/our pictures/2026/", "bilder/größe", "a_b-c.d"] {
+        let said = env(&[CLOUDINARY, &[("CLOUDINARY_FOLDER", folder)]].concat());
+        let cloud = said.accepted().0.storage.cloudinary.unwrap();
+        assert_eq!(cloud.folder, folder.trim_matches('/'));
+    }
+    for folder in ["a?", "a&b", "#a", "a\\b", "50%", "<a", "a>", "a\tb", "a\u{7f}", "/ a", "a /"] {
+        let said = env(&[CLOUDINARY, &[("CLOUDINARY_FOLDER", folder)]].concat());
+        let faults = said.refused();
+        assert_eq!(names(&faults), ["CLOUDINARY_FOLDER"], "{folder}");
+        assert!(faults.to_string().contains("must not have"), "{faults}");
     }
 }
 

@@ -3,14 +3,15 @@
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, stream};
 use object_store::{
-    Attributes, PutMultipartOptions, PutPayload, aws::AmazonS3, multipart::MultipartStore,
-    path::Path,
+    Attributes, ObjectStoreExt, PutMultipartOptions, PutPayload, aws::AmazonS3,
+    multipart::MultipartStore, path::Path,
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
 
 use super::{
     super::{Body, refused as not_read},
-    refused,
+    refusal, refused,
+    room::Room,
 };
 use crate::domain::error::Result;
 
@@ -18,7 +19,7 @@ use crate::domain::error::Result;
 const PART: u64 = 8 << 20;
 /// The most parts there may be.
 const PARTS: u64 = 10_000;
-/// Parts in memory: one under way while the next is read.
+/// Parts of a body in memory: one under way while the next is read.
 const IN_FLIGHT: usize = 2;
 
 /// Stores `body` in place of what was there.
@@ -27,11 +28,12 @@ pub(super) async fn put(
     path: &Path,
     body: &Body,
     attributes: Attributes,
+    room: &Room,
 ) -> Result<()> {
     let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
     let id = client.create_multipart_opts(path, options).await.map_err(|error| refused(&error))?;
     let mut upload = Upload { client: client.clone(), path: path.clone(), id, is_over: false };
-    let sent = upload.send(body).await;
+    let sent = upload.send(body, room).await;
     match sent {
         Ok(()) => upload.is_over = true,
         Err(_) => upload.abort().await,
@@ -48,24 +50,32 @@ struct Upload {
 }
 
 impl Upload {
-    async fn send(&self, body: &Body) -> Result<()> {
+    async fn send(&self, body: &Body, room: &Room) -> Result<()> {
         let Self { client, path, id, .. } = self;
-        let parts = parts(body).map_ok(|(index, part)| async move {
-            client.put_part(path, id, index, part).await.map_err(|error| refused(&error))
+        let parts = parts(body, room).map_ok(|Part { index, payload, held }| async move {
+            let sent = client.put_part(path, id, index, payload).await;
+            drop(held);
+            sent.map_err(|error| refused(&error))
         });
         // The last is given only once the whole body was what it was said to be.
         let parts = parts.try_buffered(IN_FLIGHT).try_collect().await?;
         let completed = client.complete_multipart(path, id, parts).await;
-        completed.map(drop).map_err(|error| refused(&error))
+        match completed {
+            // It was tried again, for the answer to the first was lost; that one had completed it.
+            Err(error) if refusal::is_over(&error) && self.is_there(body.size()).await => Ok(()),
+            done => done.map(drop).map_err(|error| refused(&error)),
+        }
+    }
+
+    /// Whether there is an object of this size where it goes.
+    async fn is_there(&self, size: u64) -> bool {
+        self.client.head(&self.path).await.is_ok_and(|object| object.size == size)
     }
 
     /// Has its parts thrown away.
     async fn abort(&mut self) {
         let aborted = self.client.abort_multipart(&self.path, &self.id).await;
-        self.is_over = match aborted {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => true,
-            Err(_) => false,
-        };
+        self.is_over = aborted.map_or_else(|error| refusal::is_over(&error), |()| true);
     }
 }
 
@@ -80,7 +90,7 @@ impl Drop for Upload {
             let (client, path, id) = (self.client.clone(), self.path.clone(), self.id.clone());
             runtime.spawn(async move {
                 if let Err(error) = client.abort_multipart(&path, &id).await {
-                    let cause = super::refusal::cause(&error);
+                    let cause = refusal::cause(&error);
                     tracing::warn!(%path, cause, "an upload in parts was left behind in the bucket");
                 }
             });
@@ -88,13 +98,21 @@ impl Drop for Upload {
     }
 }
 
-/// `body` in parts, numbered.
-fn parts(body: &Body) -> impl Stream<Item = Result<(usize, PutPayload)>> + Send + use<> {
-    let size = usize::try_from(size_of_part(body.size())).unwrap_or(usize::MAX);
-    let begin = (body.read(), Bytes::new(), 0);
-    stream::try_unfold(begin, move |(mut pieces, mut rest, index)| async move {
+/// A part, and the room that it takes until it is sent.
+struct Part {
+    index: usize,
+    payload: PutPayload,
+    held: OwnedSemaphorePermit,
+}
+
+/// `body` in parts. Each is read when there is room for it.
+fn parts(body: &Body, room: &Room) -> impl Stream<Item = Result<Part>> + Send + use<> {
+    let size = size_of_part(body.size());
+    let begin = (body.read(), Bytes::new(), 0, body.size(), room.clone());
+    stream::try_unfold(begin, move |(mut pieces, mut rest, index, unread, room)| async move {
+        let held = room.take(unread.min(size)).await?;
         let mut part = Vec::new();
-        let mut left = size;
+        let mut left = usize::try_from(size).unwrap_or(usize::MAX);
         while left > 0 {
             if rest.is_empty() {
                 match pieces.try_next().await.map_err(not_read)? {
@@ -106,9 +124,10 @@ fn parts(body: &Body) -> impl Stream<Item = Result<(usize, PutPayload)>> + Send 
             left -= piece.len();
             part.push(piece);
         }
-        let part: PutPayload = part.into_iter().collect();
-        let is_end = part.content_length() == 0;
-        Ok((!is_end).then(|| ((index, part), (pieces, rest, index + 1))))
+        let payload: PutPayload = part.into_iter().collect();
+        let is_end = payload.content_length() == 0;
+        let part = Part { index, payload, held };
+        Ok((!is_end).then(|| (part, (pieces, rest, index + 1, unread.saturating_sub(size), room))))
     })
 }
 
@@ -124,9 +143,9 @@ mod tests {
 
     async fn lengths(size: usize) -> Vec<usize> {
         let body = Body::bytes(Bytes::from(vec![7; size]));
-        let parts: Vec<_> = parts(&body).try_collect().await.unwrap();
-        assert!(parts.iter().enumerate().all(|(n, (index, _))| n == *index));
-        parts.iter().map(|(_, part)| part.content_length()).collect()
+        let parts: Vec<_> = parts(&body, &Room::new()).try_collect().await.unwrap();
+        assert!(parts.iter().enumerate().all(|(n, part)| n == part.index));
+        parts.iter().map(|part| part.payload.content_length()).collect()
     }
 
     #[tokio::test]

@@ -10,21 +10,32 @@ use crate::domain::error::Error;
 /// Longer than any cause that helps.
 const LONGEST: usize = 400;
 
-/// An error of ours for one of theirs. A bucket that is not there is no object that is not there.
+/// An error of ours for one of theirs. Who stores something misses no object: 404 is then of a bucket, an upload, or a proxy.
 pub(super) fn refused(error: &S3Error) -> Error {
-    let cause = cause(error);
-    match error {
-        S3Error::NotFound { .. } if code(&error.to_string()) != Some("NoSuchBucket") => {
-            Error::not_found("object").caused_by(cause)
-        }
-        _ => Error::unavailable(Storage::WHAT, cause),
+    Error::unavailable(Storage::WHAT, cause(error))
+}
+
+/// The same for who asks for an object, which may be what is not there.
+pub(super) fn not_given(error: &S3Error) -> Error {
+    if is_absence(error) {
+        return Error::not_found("object").caused_by(cause(error));
     }
+    refused(error)
 }
 
 /// Whether the bucket says that it has no such object; whatever else answers 404 is no bucket.
 pub(super) fn is_absence(error: &S3Error) -> bool {
-    matches!(error, S3Error::NotFound { .. })
-        && code(&error.to_string()).is_some_and(|code| code != "NoSuchBucket")
+    says(error, "NoSuchKey")
+}
+
+/// Whether it says that it has no such upload in parts: it was completed before, or aborted.
+pub(super) fn is_over(error: &S3Error) -> bool {
+    says(error, "NoSuchUpload")
+}
+
+/// Whether something is missing, and it is S3 itself that says so.
+fn says(error: &S3Error, what: &str) -> bool {
+    matches!(error, S3Error::NotFound { .. }) && code(&error.to_string()) == Some(what)
 }
 
 /// What is wrong, for the log and the operator. Of an answer only its code and message: the rest may repeat the request, its key
@@ -96,13 +107,19 @@ mod tests {
     #[test]
     fn an_object_is_missing_only_in_a_bucket_that_is_there() {
         let no_key = absent("<Error><Code>NoSuchKey</Code><Message>none</Message></Error>");
-        assert_eq!(refused(&no_key).code, Code::NotFound);
-        assert!(is_absence(&no_key));
+        assert_eq!(not_given(&no_key).code, Code::NotFound);
+        assert_eq!(refused(&no_key).code, Code::DependencyUnavailable, "nobody asked for it");
+        assert!(is_absence(&no_key) && !is_over(&no_key));
         let no_bucket = absent("<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>");
-        let told = refused(&no_bucket);
+        let told = not_given(&no_bucket);
         assert_eq!(told.code, Code::DependencyUnavailable);
         assert!(told.cause.unwrap().contains("S3_BUCKET"));
-        assert!(!is_absence(&no_bucket) && !is_absence(&absent("<h1>nginx</h1>")));
+        let no_upload = absent("<Error><Code>NoSuchUpload</Code></Error>");
+        assert!(is_over(&no_upload));
+        for other in [no_bucket, no_upload, absent("<h1>nginx</h1>"), absent("")] {
+            assert!(!is_absence(&other), "{other}");
+            assert_eq!(not_given(&other).code, Code::DependencyUnavailable, "{other}");
+        }
     }
 
     #[test]
