@@ -272,6 +272,7 @@ pub async fn a_stopped_run_is_cancelled(sandbox: &Sandbox) {
     let user = &leased.user;
     sandbox.job(&sandbox.image(user).await, 2).await;
     let job = sandbox.lease(leased.worker, 1, now()).await.pop().unwrap();
+    sandbox.get(CancelJob { user_id: user.id, id: job.id, now: now() }).await;
     let stopped = finish(leased.worker, &job, Outcome::Cancelled, now());
     assert_eq!(sandbox.get(stopped).await, Some(JobStatus::Cancelled));
 }

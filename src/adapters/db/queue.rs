@@ -254,6 +254,8 @@ enum End {
     Failed(Failure),
     Cancelled,
     Queued(Failure, Duration),
+    /// As if it had not run.
+    Again,
 }
 
 impl Transaction for FinishJob {
@@ -293,7 +295,8 @@ impl Transaction for FinishJob {
                 variants::fail(tx, self.variant_id, &failure).await?;
                 End::Failed(failure)
             }
-            Outcome::Cancelled => End::Cancelled,
+            // It was told to stop, and then somebody wanted it again.
+            Outcome::Cancelled => End::Again,
             Outcome::Gone => return Ok(None),
         };
         self.write(tx, end).await.map(Some)
@@ -302,10 +305,12 @@ impl Transaction for FinishJob {
 
 impl FinishJob {
     async fn write(&self, tx: &mut Tx, end: End) -> Result<JobStatus, Stop> {
+        let uncounted = i32::from(matches!(end, End::Again));
         let (status, failure, run_at) = match end {
             End::Succeeded => (JobStatus::Succeeded, None, None),
             End::Failed(failure) => (JobStatus::Failed, Some(failure), None),
             End::Cancelled => (JobStatus::Cancelled, None, None),
+            End::Again => (JobStatus::Queued, None, Some(self.now)),
             End::Queued(failure, after) => {
                 let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1));
                 (JobStatus::Queued, Some(failure), Some(self.now + after))
@@ -316,7 +321,7 @@ impl FinishJob {
             .fetch_one(
                 concat!(
                     "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4,
-                         finished_at = $5, alone = FALSE, lost_alone = 0,
+                         finished_at = $5, attempts = attempts - $6, alone = FALSE, lost_alone = 0,
                          lease_worker = NULL, lease_until = NULL, version = version + 1
                      WHERE id = $1 RETURNING ",
                     jobs::columns!()
@@ -326,7 +331,8 @@ impl FinishJob {
                     status.as_str(),
                     code,
                     detail,
-                    status.is_finished().then_some(self.now)
+                    status.is_finished().then_some(self.now),
+                    uncounted
                 ],
             )
             .await?;
