@@ -411,7 +411,8 @@ async fn start_actors(
     }
     let webhooks = Webhooks {
         database: services.database.clone(),
-        fetcher: services.fetcher.clone(),
+        // Of their own: imports that wait for name servers do not hold up webhooks, nor these them.
+        fetcher: Fetcher::new(config.fetch.clone()),
         doorbell: services.webhooks.clone(),
     };
     children.push(rounds::child(webhooks));
