@@ -44,7 +44,7 @@ use crate::{
     },
     config::Config,
     domain::error::{Code, Error, Result},
-    flows::{Services, flights::Flights, transform::TransformRunner},
+    flows::{Services, flights::Flights, import::Imports, transform::TransformRunner},
     http::{context::Context, serve},
     roles::Role,
 };
@@ -170,6 +170,7 @@ impl App {
             deletions: Doorbell::default(),
             webhooks: Doorbell::default(),
             fetcher: Fetcher::new(config.fetch.clone()),
+            imports: Imports::default(),
             notifier: Notifier::default(),
             flights: Arc::new(Flights::default()),
         });

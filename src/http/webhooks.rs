@@ -85,7 +85,7 @@ pub(super) struct DeliveriesView {
 
 /// What became of a job's webhooks.
 ///
-/// There are none before the job has ended. They are remembered for 30 days.
+/// There are none before the job has ended. They are remembered for 30 days; the latest 100 are shown.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/deliveries", operation_id = "list_deliveries", tag = "webhooks",
     params(("id" = JobId, Path)), responses((status = 200, body = DeliveriesView)))]
 pub(super) async fn deliveries(request: Request, id: String) -> Result<Response> {

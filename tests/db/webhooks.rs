@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use darkroom::{
     adapters::db::{
         images::DeleteImage,
@@ -10,7 +10,6 @@ use darkroom::{
         queue::{FinishJob, RenewLeases, RescueJobs},
         webhooks::*,
     },
-    config::DatabaseLocation,
     domain::{
         error::{Code, Error},
         ids::{DeletionId, JobId, UserId},
@@ -277,7 +276,8 @@ pub async fn who_asks_for_a_job_that_is_to_stop_is_told_of_its_end(sandbox: &San
         let again = matches!(outcome, Outcome::Cancelled);
         let finished =
             FinishJob { worker, user_id: user.id, job_id, variant_id, outcome, now: now() };
-        sandbox.get(finished).await.unwrap();
+        let (status, is_told) = sandbox.get(finished).await.unwrap();
+        assert_eq!((status == JobStatus::Queued, is_told), (again, true));
         if again {
             // It had stopped by then.
             let next = JobById { user_id: user.id, id: running.id };

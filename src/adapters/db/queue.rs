@@ -261,10 +261,11 @@ enum End {
 impl Transaction for FinishJob {
     const NAME: &'static str = "jobs.finish";
     const MODE: Mode = Mode::Write;
-    /// What the job is now; `None` if it is no longer this worker's, or gone.
-    type Output = Option<JobStatus>;
+    /// What the job is now, and whether somebody has asked to be told of its end; `None` if it is no longer this worker's, or
+    /// gone.
+    type Output = Option<(JobStatus, bool)>;
 
-    async fn perform(&self, tx: &mut Tx) -> Result<Option<JobStatus>, Stop> {
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
         if !variants::lock(tx, self.variant_id).await? {
             if let Outcome::Done(made) = &self.outcome {
                 // Stored after the deletion had listed its objects: it goes by a list of its own.
@@ -304,7 +305,7 @@ impl Transaction for FinishJob {
 }
 
 impl FinishJob {
-    async fn write(&self, tx: &mut Tx, end: End) -> Result<JobStatus, Stop> {
+    async fn write(&self, tx: &mut Tx, end: End) -> Result<(JobStatus, bool), Stop> {
         let uncounted = i32::from(matches!(end, End::Again));
         let (status, failure, run_at) = match end {
             End::Succeeded => (JobStatus::Succeeded, None, None),
@@ -340,7 +341,7 @@ impl FinishJob {
             outbox::insert(tx, self.job_id, self.user_id, self.now, run_at).await?;
         }
         events::record(tx, &row).await?;
-        Ok(status)
+        Ok((status, row.has_webhooks))
     }
 }
 

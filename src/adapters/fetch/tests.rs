@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
 };
 
 use super::{lookup::Found, *};
@@ -182,7 +182,10 @@ async fn what_drips_is_given_up_and_what_is_late_too() {
 async fn what_goes_wrong_is_told_without_what_was_found() {
     let (port, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello").await;
     let (garbage, _) = server("SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // Taken, so that nobody else listens there.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let closed = socket.local_addr().unwrap().port();
     for (port, scheme, said) in [
         (port, "http", "broke off"),
         (garbage, "http", "HTTP"),
