@@ -168,11 +168,17 @@ impl Fetcher {
 }
 
 /// Something that is being fetched.
-#[derive(Debug)]
 pub struct Fetched {
     response: Response,
     url: Url,
     deadline: Instant,
+}
+
+impl fmt::Debug for Fetched {
+    /// Without its URL, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("status", &self.response.status()).finish_non_exhaustive()
+    }
 }
 
 impl Fetched {

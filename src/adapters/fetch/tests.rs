@@ -154,6 +154,10 @@ async fn what_drips_is_given_up_and_what_is_late_too() {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(connection.read_u8().await.unwrap());
+        }
         let head = "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n";
         let mut written = connection.write_all(head.as_bytes()).await;
         while written.is_ok() {
