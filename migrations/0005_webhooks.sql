@@ -3,7 +3,8 @@
 -- Whether anybody is to be told: what ends a job looks no further where nobody is.
 ALTER TABLE jobs ADD COLUMN has_webhooks BOOLEAN NOT NULL DEFAULT FALSE;
 
--- Whoever has asked to be told of a job. They are told each time it ends: a job that failed may be run again.
+-- Whoever has asked to be told of a job. They are told each time it ends: a job that failed may be run again. One that has
+-- succeeded can't: then they are gone.
 CREATE TABLE webhooks (
     job_id UUID NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
     url    TEXT NOT NULL,
@@ -25,7 +26,7 @@ CREATE TABLE webhook_deliveries (
     created_at  TIMESTAMPTZ NOT NULL,
     finished_at TIMESTAMPTZ
 );
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due_at) WHERE status = 'pending';
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (user_id, due_at, id) WHERE status = 'pending';
 CREATE INDEX webhook_deliveries_job ON webhook_deliveries (job_id, id);
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries (finished_at) WHERE status <> 'pending';
 

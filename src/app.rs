@@ -44,7 +44,7 @@ use crate::{
     },
     config::{self, Config, StorageKind},
     domain::error::{Code, Error, Result},
-    flows::{Services, flights::Flights, transform::TransformRunner},
+    flows::{Services, flights::Flights, import::Imports, transform::TransformRunner},
     http::{context::Context, serve},
     roles::Role,
 };
@@ -183,6 +183,7 @@ impl App {
             deletions: Doorbell::default(),
             webhooks: Doorbell::default(),
             fetcher: Fetcher::new(config.fetch.clone()),
+            imports: Imports::default(),
             notifier: Notifier::default(),
             flights: Arc::new(Flights::default()),
         });
@@ -435,7 +436,8 @@ async fn start_actors(
     }
     let webhooks = Webhooks {
         database: services.database.clone(),
-        fetcher: services.fetcher.clone(),
+        // Of their own: imports that wait for name servers do not hold up webhooks, nor these them.
+        fetcher: Fetcher::new(config.fetch.clone()),
         doorbell: services.webhooks.clone(),
     };
     children.push(rounds::child(webhooks));

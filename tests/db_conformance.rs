@@ -36,6 +36,8 @@ mod tokens;
 mod users;
 #[path = "db/variants.rs"]
 mod variants;
+#[path = "db/webhook_limits.rs"]
+mod webhook_limits;
 #[path = "db/webhooks.rs"]
 mod webhooks;
 
@@ -178,11 +180,17 @@ suite! {
         no_two_processes_send_one_delivery
         a_delivery_of_a_dead_process_is_another_processes
         every_attempt_is_told
-        slow_receivers_of_one_account_leave_room_for_others
+        who_asks_for_a_job_that_is_to_stop_is_told_of_its_end
         a_disabled_account_is_known
-        a_secret_is_made_once_and_signs_on_for_a_day
         deliveries_are_their_accounts_own_and_go_with_their_picture
         what_ended_long_ago_is_forgotten;
+    webhook_limits:
+        slow_receivers_of_one_account_leave_room_for_others
+        slow_receivers_of_many_accounts_leave_room_for_others
+        so_many_urls_are_told_of_a_job_and_no_more
+        an_account_has_so_much_pending_and_no_more
+        a_secret_is_made_once_and_signs_on_for_a_day
+        every_secret_of_a_day_signs_and_so_they_are_few;
     deletions:
         an_image_is_deleted_with_its_objects
         an_unknown_receipt_is_not_found

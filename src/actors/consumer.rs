@@ -376,9 +376,11 @@ impl Errand {
             now: now(),
         };
         // Where that fails the lease will run out, and the job run again.
-        let _ = self.insist(finish).await?;
+        let finished = self.insist(finish).await?;
         self.tell(&job);
-        self.consumer.webhooks.ring();
+        if let Ok(Some((_, true))) = finished {
+            self.consumer.webhooks.ring();
+        }
         Some(Ended::Settled)
     }
 

@@ -42,6 +42,8 @@ const STORING: TimeDelta = TimeDelta::days(1);
 const EVENTS_KEPT: TimeDelta = TimeDelta::days(1);
 /// How long it can be asked what became of a webhook.
 const WEBHOOKS_KEPT: TimeDelta = TimeDelta::days(30);
+/// Webhooks forgotten in one transaction.
+const WEBHOOKS_AT_ONCE: i64 = 5000;
 
 /// Removes the objects of what was deleted.
 #[derive(Clone)]
@@ -138,6 +140,17 @@ pub struct RemoveExpired {
 }
 
 impl RemoveExpired {
+    /// Piece by piece until nothing is left, so that what is made faster than rounds come does not grow for ever.
+    async fn purge_webhooks(&self) -> Result<()> {
+        loop {
+            let (now, limit) = (now(), WEBHOOKS_AT_ONCE);
+            let purge = PurgeWebhooks { before: now - WEBHOOKS_KEPT, limit, now };
+            if self.database.ask(purge).await? < limit.unsigned_abs() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Has removed what crashes have left in the storage.
     async fn sweep_objects(&self) -> Result<()> {
         loop {
@@ -160,8 +173,7 @@ impl Chore for RemoveExpired {
         self.database.ask(PurgeTokens { now: now() }).await?;
         self.database.ask(PurgeKeys { now: now() }).await?;
         self.database.ask(PurgeEvents { before: now() - EVENTS_KEPT }).await?;
-        let before = now() - WEBHOOKS_KEPT;
-        self.database.ask(PurgeWebhooks { before, now: now() }).await?;
+        self.purge_webhooks().await?;
         self.sweep_objects().await?;
         self.storage.ask(SweepSpool).await?;
         Ok(())

@@ -6,8 +6,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use chrono::TimeDelta;
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time::Instant;
+use tokio::{
+    task::{Id, JoinSet},
+    time::Instant,
+};
 
 use super::{address::Address, doorbell::Doorbell, rounds::Chore};
 use crate::{
@@ -30,8 +32,10 @@ use crate::{
 
 /// Deliveries under way at a time.
 const UNDER_WAY: usize = 32;
-/// Of those, the ones of one account, before others are looked for.
-const OF_ACCOUNT: usize = 4;
+/// Of those, the places that only accounts get that have nothing under way: a few whose receivers are slow never have them all.
+const RESERVED: i64 = 8;
+/// Deliveries of one account at a time.
+const OF_ACCOUNT: i64 = 4;
 /// What a lease has beside the time that sending may take.
 const MARGIN: TimeDelta = TimeDelta::seconds(30);
 
@@ -57,35 +61,39 @@ impl Chore for Webhooks {
     /// Until nothing is due and nothing under way. What becomes due meanwhile does not wait for slow receivers; and when the
     /// database fails, what is under way is finished all the same.
     async fn round(&self, _: &Cancel) -> Result<()> {
-        let mut under_way = FuturesUnordered::new();
-        let mut accounts: HashMap<UserId, usize> = HashMap::new();
+        // Tasks of their own: what is under way goes on while the database is waited for, and should one panic, the others do.
+        let mut deliveries = JoinSet::new();
+        let mut under_way: HashMap<Id, UserId> = HashMap::new();
         let mut clock = tokio::time::interval(Self::EVERY);
         let mut failure = None;
         loop {
-            let room = UNDER_WAY.saturating_sub(under_way.len());
+            let room = UNDER_WAY.saturating_sub(deliveries.len());
             if room > 0 && failure.is_none() {
-                match self.lease(room, &accounts).await {
+                match self.lease(room, &under_way).await {
                     Ok(all) => {
                         for leased in all {
-                            *accounts.entry(leased.user_id).or_default() += 1;
-                            under_way.push(self.deliver(leased));
+                            let user_id = leased.user_id;
+                            let delivery = self.clone().deliver(leased);
+                            under_way.insert(deliveries.spawn(delivery).id(), user_id);
                         }
                     }
                     Err(error) => failure = Some(error),
                 }
             }
-            if under_way.is_empty() {
+            if deliveries.is_empty() {
                 return failure.map_or(Ok(()), Err);
             }
             tokio::select! {
-                delivered = under_way.next() => {
-                    if let Some((user_id, delivered)) = delivered {
-                        match accounts.get_mut(&user_id) {
-                            Some(count) if *count > 1 => *count -= 1,
-                            _ => drop(accounts.remove(&user_id)),
+                Some(delivered) = deliveries.join_next_with_id() => {
+                    let (id, delivered) = match delivered {
+                        Ok((id, delivered)) => (id, delivered),
+                        Err(error) => {
+                            tracing::error!(%error, "a webhook is left until its lease runs out");
+                            (error.id(), Ok(()))
                         }
-                        failure = failure.or(delivered.err());
-                    }
+                    };
+                    under_way.remove(&id);
+                    failure = failure.or(delivered.err());
                 }
                 () = self.doorbell.rung() => {}
                 _ = clock.tick() => {}
@@ -95,21 +103,25 @@ impl Chore for Webhooks {
 }
 
 impl Webhooks {
-    async fn lease(&self, room: usize, accounts: &HashMap<UserId, usize>) -> Result<Vec<Leased>> {
-        let busy = accounts.iter().filter(|(_, count)| **count >= OF_ACCOUNT);
+    async fn lease(&self, room: usize, under_way: &HashMap<Id, UserId>) -> Result<Vec<Leased>> {
+        let mut of_accounts = HashMap::new();
+        for user_id in under_way.values() {
+            *of_accounts.entry(*user_id).or_default() += 1;
+        }
         let lease = TimeDelta::from_std(self.fetcher.timeout()).map_err(Error::internal)?;
         let query = LeaseWebhooks {
             now: now(),
             lease: lease + MARGIN,
             limit: i64::try_from(room).unwrap_or(i64::MAX),
-            per_account: i64::try_from(OF_ACCOUNT).unwrap_or(i64::MAX),
-            busy: busy.map(|(user_id, _)| *user_id).collect(),
+            reserved: RESERVED,
+            per_account: OF_ACCOUNT,
+            under_way: of_accounts,
         };
         self.database.ask(query).await
     }
 
-    /// Makes one attempt; whose it was, and whether that could be recorded.
-    async fn deliver(&self, leased: Leased) -> (UserId, Result<()>) {
+    /// Makes one attempt; whether that could be recorded.
+    async fn deliver(self, leased: Leased) -> Result<()> {
         failpoint::reached("webhooks.before_send");
         let (at, began) = (now(), Instant::now());
         let message = Message { id: leased.id, body: &leased.body, secrets: &leased.secrets };
@@ -137,7 +149,7 @@ impl Webhooks {
         let attempt = Attempt { at, duration_ms: taken, status_code, error };
         let settle =
             SettleWebhook { id: leased.id, number: leased.attempt, attempt, next, now: ended };
-        (leased.user_id, self.database.ask(settle).await.map(drop))
+        self.database.ask(settle).await.map(drop)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sending one webhook: signed as Standard Webhooks say (<https://www.standardwebhooks.com>), by the guarded client.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -33,7 +33,7 @@ pub fn new_secret() -> Result<String> {
 }
 
 /// What is sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Message<'a> {
     /// The same in every attempt, so that its receiver knows what it had.
     pub id: WebhookId,
@@ -41,6 +41,13 @@ pub struct Message<'a> {
     pub body: &'a str,
     /// Each signs it: the secret in force first.
     pub secrets: &'a [String],
+}
+
+impl fmt::Debug for Message<'_> {
+    /// Without what signs it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// What the receiver makes of it.
@@ -74,7 +81,11 @@ pub async fn send(
         Ok(status @ 200..=299) => Answer::Taken(status),
         Ok(410) => Answer::Gone,
         Ok(status) => Answer::Otherwise(status),
-        Err(error) => Answer::None(error.detail),
+        Err(error) => {
+            let (webhook, cause) = (message.id, error.cause.as_deref());
+            tracing::debug!(%webhook, %error, cause, "a webhook did not arrive");
+            Answer::None(error.detail)
+        }
     }
 }
 

@@ -11,7 +11,8 @@
 //!            Retry, or a lease that ran out
 //!
 //! A lease that ran out counts as no attempt: the worker is gone, and it is not said that this job was to blame. The job is
-//! next run alone on its worker; it has failed when three workers have vanished while it ran alone.
+//! next run alone on its worker; it has failed when three workers have vanished while it ran alone. Nor does a run count that
+//! was told to stop, if somebody wants the job again by the time it has: it is queued.
 //! ```
 
 use std::{

@@ -1,5 +1,7 @@
 //! Telling somebody's server that a job has ended.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -106,7 +108,7 @@ pub struct Delivery {
 }
 
 /// What an account's webhooks are signed with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret {
     /// `whsec_…`.
     pub secret: String,
@@ -114,4 +116,28 @@ pub struct WebhookSecret {
     pub created_at: DateTime<Utc>,
     /// Until when the one before it signs too.
     pub previous_until: Option<DateTime<Utc>>,
+}
+
+impl fmt::Debug for WebhookSecret {
+    /// Without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("WebhookSecret");
+        shown.field("created_at", &self.created_at).field("previous_until", &self.previous_until);
+        shown.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_by_accident() {
+        let secret = WebhookSecret {
+            secret: "whsec_abc".to_owned(),
+            created_at: Utc::now(),
+            previous_until: None,
+        };
+        assert!(!format!("{secret:?}").contains("abc"));
+    }
 }

@@ -45,10 +45,11 @@ pub async fn enqueue(
 ) -> Result<(Variant, Job)> {
     let variant = plan(image, spec);
     let job = job_for(&variant);
+    let is_told = webhook_url.is_some();
     let query = EnqueueTransform { variant, job, webhook_url };
     let (variant, job) = services.database.ask(query).await?;
     jobs::changed(services, &job);
-    if job.status.is_finished() {
+    if is_told && job.status.is_finished() {
         services.webhooks.ring();
     }
     Ok((variant, job))

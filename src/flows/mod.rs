@@ -64,6 +64,8 @@ pub struct Services {
     pub webhooks: Doorbell,
     /// What clients have fetched from elsewhere.
     pub fetcher: Fetcher,
+    /// How many of those fetches are under way.
+    pub imports: import::Imports,
     /// Rung when objects are to be removed.
     pub deletions: Doorbell,
     /// Variants being made in this process.

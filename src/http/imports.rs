@@ -82,7 +82,7 @@ async fn take_in(request: Request, body: Body, tally: &mut Tally) -> Result<Resp
     let work = async move {
         let services = request.services();
         overlays::check(services, user_id, overlays).await?;
-        let imported = import::fetch(services, &url).await?;
+        let imported = import::fetch(services, user_id, &url).await?;
         let filename = filename.or(imported.filename).unwrap_or_default();
         let description = Description { filename: harmless(&filename), tags, eager };
         created(&request, user_id, imported.spooled, description).await

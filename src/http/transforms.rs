@@ -63,7 +63,7 @@ pub(super) struct AcceptedView {
 pub(super) struct TransformBody {
     #[serde(flatten)]
     spec: Spec,
-    /// Is told of the end of the job, by a signed POST (Standard Webhooks); not with `sync=true`.
+    /// Is told of the end of the job, by a signed POST (Standard Webhooks); not with `sync=true`. At most 16 URLs for each job.
     #[schema(format = "uri", max_length = 2048, example = "https://example.com/hooks/darkroom")]
     webhook_url: Option<String>,
 }

@@ -85,7 +85,7 @@ pub(super) struct DeliveriesView {
 
 /// What became of a job's webhooks.
 ///
-/// There are none before the job has ended. They are remembered for 30 days.
+/// There are none before the job has ended. They are remembered for 30 days; the latest 100 are shown.
 #[utoipa::path(get, path = "/api/v1/jobs/{id}/deliveries", operation_id = "list_deliveries", tag = "webhooks",
     params(("id" = JobId, Path)), responses((status = 200, body = DeliveriesView)))]
 pub(super) async fn deliveries(request: Request, id: String) -> Result<Response> {
@@ -123,7 +123,7 @@ pub(super) async fn secret(request: Request) -> Result<Response> {
 
 /// Puts another secret in force.
 ///
-/// For 24 hours webhooks are signed with both, so that receivers can be told in their own time.
+/// The one before it signs on for 24 hours, so that receivers can be told in their own time. While four do, this is `rate_limited`.
 #[utoipa::path(post, path = "/api/v1/webhook-secret/rotate", operation_id = "rotate_webhook_secret", tag = "webhooks",
     responses((status = 200, body = WebhookSecretView)))]
 pub(super) async fn rotate(request: Request) -> Result<Response> {

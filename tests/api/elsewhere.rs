@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use reqwest::header::{HeaderMap, HeaderName};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
 };
 
@@ -42,18 +42,34 @@ impl Drop for Elsewhere {
     }
 }
 
+/// A port that is taken, and that nobody listens on: whoever connects is turned away.
+pub struct Nowhere(TcpSocket);
+
+impl Nowhere {
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().expect("an address").port()
+    }
+
+    /// A server there, that answers as `answer` says.
+    pub fn serve(self, answer: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Elsewhere {
+        Elsewhere::on(self.0.listen(1024).expect("a port to listen on"), answer)
+    }
+}
+
 impl Elsewhere {
     /// One that answers as `answer` says.
     pub async fn serve(answer: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
-        Self::serve_on(0, answer).await
+        Self::nowhere().serve(answer)
     }
 
-    /// One on a port that was free a moment ago.
-    pub async fn serve_on(
-        port: u16,
-        answer: impl Fn(&Asked) -> Say + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a port");
+    /// A port where nobody listens yet, and nobody else will.
+    pub fn nowhere() -> Nowhere {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        Nowhere(socket)
+    }
+
+    fn on(listener: TcpListener, answer: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
         let port = listener.local_addr().expect("an address").port();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (answer, heard) = (Arc::new(answer), asked.clone());
@@ -71,12 +87,6 @@ impl Elsewhere {
             }
         });
         Self { port, asked, serving }
-    }
-
-    /// A port where nobody listens.
-    pub async fn nowhere() -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        listener.local_addr().expect("an address").port()
     }
 
     pub fn port(&self) -> u16 {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     elsewhere::{Elsewhere, Say, allowed, answer, redirect},
     pictures::truncated,
-    sandbox::{Account, ROCKET, Sandbox, expect, problem, stored_files, text},
+    sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, stored_files, text},
 };
 
 const IMPORT: &str = "/api/v1/images/import";
@@ -247,7 +247,8 @@ async fn what_is_no_picture_or_not_all_of_it_is_not_kept() {
         })
     })
     .await;
-    let closed = Elsewhere::nowhere().await;
+    let nowhere = Elsewhere::nowhere();
+    let closed = nowhere.port();
     let both = format!("{},{}", there.allowed(), allowed(closed));
     let sandbox = Sandbox::with(&[("FETCH_ALLOW", &both)]).await;
     let ada = sandbox.register("ada").await;
@@ -352,4 +353,29 @@ async fn imports_count_as_uploads() {
     expect(Ok(answer), StatusCode::CREATED).await;
     problem(import_url(&ada, &url).await, 429, "rate_limited").await;
     assert_eq!(there.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn few_imports_of_an_account_are_under_way_at_a_time() {
+    let there = Elsewhere::serve(|asked| match asked.path.as_str() {
+        "/silent" => Say::Pause(Vec::new()),
+        _ => Say::Bytes(answer(200, &[], ROCKET)),
+    })
+    .await;
+    let sandbox = sandbox_for(&there, &[("FETCH_TIMEOUT", "2s")]).await;
+    let (ada, grace) = (sandbox.register("ada").await, sandbox.register("grace").await);
+    let (silent, url) = (there.url("/silent"), there.url("/"));
+    let slow = futures_util::future::join_all((0..8).map(|_| import_url(&ada, &silent)));
+    let meanwhile = async {
+        eventually(async || (there.asked().len() == 8).then_some(())).await;
+        let refused = import_url(&ada, &url).await.unwrap();
+        assert_eq!(refused.headers()["retry-after"], "2");
+        problem(Ok(refused), 429, "rate_limited").await;
+        expect(import_url(&grace, &url).await, StatusCode::CREATED).await;
+    };
+    let (slow, ()) = tokio::join!(slow, meanwhile);
+    for answer in slow {
+        problem(answer, 422, "fetch_failed").await;
+    }
+    expect(import_url(&ada, &url).await, StatusCode::CREATED).await;
 }

@@ -295,7 +295,8 @@ async fn a_receiver_that_takes_too_long_is_asked_again() {
 
 #[tokio::test]
 async fn what_a_process_leaves_is_sent_by_the_next() {
-    let port = Elsewhere::nowhere().await;
+    let nowhere = Elsewhere::nowhere();
+    let port = nowhere.port();
     let mut first = Sandbox::with(&[("FETCH_ALLOW", &allowed(port))]).await;
     let (token, job_id) = {
         let ada = first.register("ada").await;
@@ -320,7 +321,7 @@ async fn what_a_process_leaves_is_sent_by_the_next() {
     }
     second.stop();
     time_passes(&first).await;
-    let there = Elsewhere::serve_on(port, |_| Say::Bytes(answer(200, &[], b""))).await;
+    let there = nowhere.serve(|_| Say::Bytes(answer(200, &[], b"")));
     let third = first.beside(&[]).await;
     let ada = Account::of(&third, &token);
     let asked = told(&there, 1).await.remove(0);

@@ -171,7 +171,7 @@ pub async fn a_broker_holds_what_is_due_later(sandbox: &Sandbox) {
     let worker = Uuid::now_v7();
     let mine = TakeJob { worker, ..take(jobs[1], at) };
     let Taken::Job(job) = sandbox.get(mine).await else { panic!("it is queued") };
-    assert_eq!(sandbox.get(finish(&job, worker)).await, Some(JobStatus::Queued));
+    assert_eq!(sandbox.get(finish(&job, worker)).await, Some((JobStatus::Queued, false)));
     assert_eq!(sandbox.get(here(9, at)).await, [], "a queue in memory gets it when it is due");
     let handed = sandbox.get(broker(1, at)).await;
     assert_eq!((handed[0].job_id, handed[0].run_at), (job.id, at + seconds(8)));

@@ -216,7 +216,7 @@ pub async fn renewal_keeps_a_lease_and_tells_of_a_cancellation(sandbox: &Sandbox
 pub async fn a_finished_job_and_its_variant_agree(sandbox: &Sandbox) {
     let leased = Leased::new(sandbox).await;
     let done = leased.finish(Outcome::Done(made("key")));
-    assert_eq!(sandbox.get(done.clone()).await, Some(JobStatus::Succeeded));
+    assert_eq!(sandbox.get(done.clone()).await, Some((JobStatus::Succeeded, false)));
     let (job, variant) = (leased.job(sandbox).await, leased.variant(sandbox).await);
     assert_eq!((job.status, job.finished_at), (JobStatus::Succeeded, Some(leased.at)));
     assert_eq!(job.error, None);
@@ -233,7 +233,7 @@ pub async fn a_retry_waits_its_time_and_gives_up_at_last(sandbox: &Sandbox) {
     for attempt in 1..MAX_ATTEMPTS {
         assert_eq!(job.attempts, attempt);
         let retry = finish(leased.worker, &job, Outcome::Retry(outage(), after), at);
-        assert_eq!(sandbox.get(retry).await, Some(JobStatus::Queued));
+        assert_eq!(sandbox.get(retry).await, Some((JobStatus::Queued, false)));
         let waiting = leased.job(sandbox).await;
         assert_eq!(waiting.error.unwrap().code, "dependency_unavailable");
         assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
@@ -243,7 +243,7 @@ pub async fn a_retry_waits_its_time_and_gives_up_at_last(sandbox: &Sandbox) {
         job = sandbox.lease(leased.worker, 1, at).await.pop().unwrap();
     }
     let last = finish(leased.worker, &job, Outcome::Retry(outage(), after), at);
-    assert_eq!(sandbox.get(last).await, Some(JobStatus::Failed));
+    assert_eq!(sandbox.get(last).await, Some((JobStatus::Failed, false)));
     let (job, variant) = (leased.job(sandbox).await, leased.variant(sandbox).await);
     assert_eq!((job.status, job.attempts), (JobStatus::Failed, MAX_ATTEMPTS));
     assert_eq!((variant.status, variant.error), (VariantStatus::Failed, job.error));
@@ -255,7 +255,7 @@ pub async fn a_failure_does_not_undo_a_ready_variant(sandbox: &Sandbox) {
     let complete = CompleteVariant { id, made: made("key"), engine: ENGINE, now: now() };
     let ready = sandbox.get(complete).await;
     let fail = leased.finish(Outcome::Fail(Error::new(Code::TransformImpossible, "no")));
-    assert_eq!(sandbox.get(fail).await, Some(JobStatus::Failed));
+    assert_eq!(sandbox.get(fail).await, Some((JobStatus::Failed, false)));
     assert_eq!(leased.job(sandbox).await.error.unwrap().code, "transform_impossible");
     assert_eq!(leased.variant(sandbox).await, ready);
 }
@@ -265,15 +265,16 @@ pub async fn a_stopped_run_is_cancelled(sandbox: &Sandbox) {
     leased.cancel(sandbox).await;
     // A failing run that is not wanted any more is not tried again either.
     let retry = leased.finish(Outcome::Retry(outage(), Duration::ZERO));
-    assert_eq!(sandbox.get(retry).await, Some(JobStatus::Cancelled));
+    assert_eq!(sandbox.get(retry).await, Some((JobStatus::Cancelled, false)));
     assert_eq!(leased.job(sandbox).await.finished_at, Some(leased.at));
     assert_eq!(leased.variant(sandbox).await.status, VariantStatus::Pending);
 
     let user = &leased.user;
     sandbox.job(&sandbox.image(user).await, 2).await;
     let job = sandbox.lease(leased.worker, 1, now()).await.pop().unwrap();
+    sandbox.get(CancelJob { user_id: user.id, id: job.id, now: now() }).await;
     let stopped = finish(leased.worker, &job, Outcome::Cancelled, now());
-    assert_eq!(sandbox.get(stopped).await, Some(JobStatus::Cancelled));
+    assert_eq!(sandbox.get(stopped).await, Some((JobStatus::Cancelled, false)));
 }
 
 pub async fn a_lost_lease_finishes_nothing(sandbox: &Sandbox) {

@@ -169,7 +169,14 @@ pub(super) async fn enqueue(
     Ok((variant, job))
 }
 
+/// The job that has the work already, if there is one. Should it have been told to stop: now it is wanted again.
 async fn unfinished(tx: &mut Tx, variant_id: VariantId) -> Result<Option<Job>, Stop> {
+    tx.execute(
+        "UPDATE jobs SET cancel_requested = FALSE
+         WHERE variant_id = $1 AND status = 'running' AND cancel_requested",
+        binds![variant_id],
+    )
+    .await?;
     let row: Option<JobRow> = tx
         .fetch_optional(
             concat!(

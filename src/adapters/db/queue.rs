@@ -254,15 +254,18 @@ enum End {
     Failed(Failure),
     Cancelled,
     Queued(Failure, Duration),
+    /// As if it had not run.
+    Again,
 }
 
 impl Transaction for FinishJob {
     const NAME: &'static str = "jobs.finish";
     const MODE: Mode = Mode::Write;
-    /// What the job is now; `None` if it is no longer this worker's, or gone.
-    type Output = Option<JobStatus>;
+    /// What the job is now, and whether somebody has asked to be told of its end; `None` if it is no longer this worker's, or
+    /// gone.
+    type Output = Option<(JobStatus, bool)>;
 
-    async fn perform(&self, tx: &mut Tx) -> Result<Option<JobStatus>, Stop> {
+    async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
         if !variants::lock(tx, self.variant_id).await? {
             if let Outcome::Done(made) = &self.outcome {
                 // Stored after the deletion had listed its objects: it goes by a list of its own.
@@ -293,7 +296,8 @@ impl Transaction for FinishJob {
                 variants::fail(tx, self.variant_id, &failure).await?;
                 End::Failed(failure)
             }
-            Outcome::Cancelled => End::Cancelled,
+            // It was told to stop, and then somebody wanted it again.
+            Outcome::Cancelled => End::Again,
             Outcome::Gone => return Ok(None),
         };
         self.write(tx, end).await.map(Some)
@@ -301,11 +305,13 @@ impl Transaction for FinishJob {
 }
 
 impl FinishJob {
-    async fn write(&self, tx: &mut Tx, end: End) -> Result<JobStatus, Stop> {
+    async fn write(&self, tx: &mut Tx, end: End) -> Result<(JobStatus, bool), Stop> {
+        let uncounted = i32::from(matches!(end, End::Again));
         let (status, failure, run_at) = match end {
             End::Succeeded => (JobStatus::Succeeded, None, None),
             End::Failed(failure) => (JobStatus::Failed, Some(failure), None),
             End::Cancelled => (JobStatus::Cancelled, None, None),
+            End::Again => (JobStatus::Queued, None, Some(self.now)),
             End::Queued(failure, after) => {
                 let after = TimeDelta::from_std(after).unwrap_or(TimeDelta::days(1));
                 (JobStatus::Queued, Some(failure), Some(self.now + after))
@@ -316,7 +322,7 @@ impl FinishJob {
             .fetch_one(
                 concat!(
                     "UPDATE jobs SET status = $2, error_code = $3, error_detail = $4,
-                         finished_at = $5, alone = FALSE, lost_alone = 0,
+                         finished_at = $5, attempts = attempts - $6, alone = FALSE, lost_alone = 0,
                          lease_worker = NULL, lease_until = NULL, version = version + 1
                      WHERE id = $1 RETURNING ",
                     jobs::columns!()
@@ -326,7 +332,8 @@ impl FinishJob {
                     status.as_str(),
                     code,
                     detail,
-                    status.is_finished().then_some(self.now)
+                    status.is_finished().then_some(self.now),
+                    uncounted
                 ],
             )
             .await?;
@@ -334,7 +341,7 @@ impl FinishJob {
             outbox::insert(tx, self.job_id, self.user_id, self.now, run_at).await?;
         }
         events::record(tx, &row).await?;
-        Ok(status)
+        Ok((status, row.has_webhooks))
     }
 }
 

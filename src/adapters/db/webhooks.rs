@@ -1,9 +1,7 @@
 //! Webhooks: who is told of a job's end, and what is to be sent. What became of it is in `history.rs`, what signs it in
 //! `secrets.rs`.
 
-use std::collections::HashSet;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -12,21 +10,31 @@ use super::{
     Mode, Transaction,
     error::Stop,
     jobs::JobRow,
-    tx::{Bind, Tx, binds, placeholders},
+    tx::{Tx, binds},
 };
 use crate::domain::{
+    error::{Code, Error},
     ids::{UserId, WebhookId},
     job::{Job, JobStatus},
     webhook::{Attempt, DeliveryStatus, WebhookType},
 };
 
 mod history;
+mod lease;
 mod secrets;
 
 pub use self::{
     history::{DeliveriesOf, PurgeWebhooks},
+    lease::{LeaseWebhooks, Leased},
     secrets::{RotateWebhookSecret, WebhookSecretOf},
 };
+
+/// URLs that one job's end is told to: all of them are written in the transaction that ends it.
+pub const URLS_OF_JOB: i64 = 16;
+/// Deliveries that an account may have pending; then nothing more is taken on for it.
+pub const PENDING_OF_ACCOUNT: i64 = 10_000;
+/// When an account that has that many should ask again: the first pauses have passed by then.
+const FULL_FOR: u32 = 60;
 
 /// Has `url` told of the end of `job`, whose variant's row is held; at once if that has succeeded. `false` if it has ended
 /// otherwise since it was read: then it tells nobody any more.
@@ -36,8 +44,9 @@ pub(super) async fn subscribe(
     url: &str,
     now: DateTime<Utc>,
 ) -> Result<bool, Stop> {
+    check_room(tx, job.user_id).await?;
     if job.status == JobStatus::Succeeded {
-        deliver(tx, job, WebhookType::JobSucceeded, url, now).await?;
+        deliver(tx, job, WebhookType::JobSucceeded, &[url], now).await?;
         return Ok(true);
     }
     let unfinished = tx
@@ -55,7 +64,31 @@ pub(super) async fn subscribe(
         binds![job.id, url],
     )
     .await?;
+    // The job's row is held: nobody else adds to them meanwhile.
+    let (urls,): (i64,) =
+        tx.fetch_one("SELECT count(*) FROM webhooks WHERE job_id = $1", binds![job.id]).await?;
+    if urls > URLS_OF_JOB {
+        let detail =
+            format!("must be one of at most {URLS_OF_JOB} URLs that a job's end is told to");
+        return Err(Error::field("/webhook_url", detail).into());
+    }
     Ok(true)
+}
+
+/// Whether more may be pending of the account. Requests at once may pass it together, by as many as they are.
+async fn check_room(tx: &mut Tx, user_id: UserId) -> Result<(), Stop> {
+    let last: Option<(Uuid,)> = tx
+        .fetch_optional(
+            "SELECT id FROM webhook_deliveries WHERE status = 'pending' AND user_id = $1
+             LIMIT 1 OFFSET $2",
+            binds![user_id, PENDING_OF_ACCOUNT - 1],
+        )
+        .await?;
+    if last.is_none() {
+        return Ok(());
+    }
+    let detail = format!("{PENDING_OF_ACCOUNT} webhooks of the account are still to be delivered");
+    Err(Error::new(Code::QuotaExceeded, detail).retry_after(FULL_FOR).into())
 }
 
 /// Tells whoever has asked for it that `row` has ended, if it has.
@@ -69,8 +102,11 @@ pub(super) async fn announce(tx: &mut Tx, row: &JobRow) -> Result<(), Stop> {
     };
     let urls: Vec<(String,)> =
         tx.fetch_all("SELECT url FROM webhooks WHERE job_id = $1", binds![job.id]).await?;
-    for (url,) in urls {
-        deliver(tx, &job, event, &url, at).await?;
+    let urls: Vec<&str> = urls.iter().map(|(url,)| url.as_str()).collect();
+    deliver(tx, &job, event, &urls, at).await?;
+    if job.status == JobStatus::Succeeded {
+        // It can't end once more: whoever asks from now on is told at once.
+        tx.execute("DELETE FROM webhooks WHERE job_id = $1", binds![job.id]).await?;
     }
     Ok(())
 }
@@ -80,120 +116,30 @@ async fn deliver(
     tx: &mut Tx,
     job: &Job,
     event: WebhookType,
-    url: &str,
+    urls: &[&str],
     at: DateTime<Utc>,
 ) -> Result<(), Stop> {
+    if urls.is_empty() {
+        return Ok(());
+    }
     let body = json!({ "type": event, "timestamp": at, "data": job }).to_string();
-    tx.execute(
+    let row = |n: usize| {
+        let (id, url) = (6 + 2 * n, 7 + 2 * n);
+        format!("(${id}, $1, $2, ${url}, $3, $4, 'pending', $5, $5)")
+    };
+    let rows: Vec<String> = (0..urls.len()).map(row).collect();
+    let sql = format!(
         "INSERT INTO webhook_deliveries (id, job_id, user_id, url, event, body, status, due_at,
              created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $7)",
-        binds![WebhookId::new(), job.id, job.user_id, url, event.as_str(), body, at],
-    )
-    .await?;
+         VALUES {}",
+        rows.join(", ")
+    );
+    let mut values = binds![job.id, job.user_id, event.as_str(), body, at].to_vec();
+    for url in urls {
+        values.extend(binds![WebhookId::new(), *url]);
+    }
+    tx.execute(AssertSqlSafe(sql), values).await?;
     Ok(())
-}
-
-/// Gives whoever asks deliveries that are due. They are its own for a while.
-#[derive(Debug, Clone)]
-pub struct LeaseWebhooks {
-    /// The present.
-    pub now: DateTime<Utc>,
-    /// How long they are left to it.
-    pub lease: TimeDelta,
-    /// How many at most.
-    pub limit: i64,
-    /// How many of one account, so that slow receivers of one do not stand before another's.
-    pub per_account: i64,
-    /// Accounts that have enough under way.
-    pub busy: Vec<UserId>,
-}
-
-/// A delivery to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leased {
-    /// Its identity.
-    pub id: WebhookId,
-    /// The account.
-    pub user_id: UserId,
-    /// The receiver.
-    pub url: String,
-    /// What is sent.
-    pub body: String,
-    /// Which attempt this is.
-    pub attempt: i32,
-    /// When it was written.
-    pub created_at: DateTime<Utc>,
-    /// What it is signed with: the secret in force first.
-    pub secrets: Vec<String>,
-    /// Whether an operator has shut the account.
-    pub disabled: bool,
-}
-
-row! {
-    struct LeasedRow {
-        id: Uuid,
-        user_id: Uuid,
-        url: String,
-        body: String,
-        attempts: i32,
-        created_at: DateTime<Utc>,
-    }
-}
-
-impl Transaction for LeaseWebhooks {
-    const NAME: &'static str = "webhooks.lease";
-    const MODE: Mode = Mode::Write;
-    type Output = Vec<Leased>;
-
-    async fn perform(&self, tx: &mut Tx) -> Result<Vec<Leased>, Stop> {
-        let others = match self.busy.len() {
-            0 => String::new(),
-            busy => format!("AND user_id NOT IN ({})", placeholders(5, busy)),
-        };
-        // Two that ask at once may mean the same rows: the outer predicate gives each to one.
-        let sql = format!(
-            "UPDATE webhook_deliveries SET due_at = $2, attempts = attempts + 1
-             WHERE status = 'pending' AND due_at <= $1 AND id IN (
-                 SELECT id FROM (
-                     SELECT id, due_at,
-                         row_number() OVER (PARTITION BY user_id ORDER BY due_at, id) AS place
-                     FROM webhook_deliveries
-                     WHERE status = 'pending' AND due_at <= $1 {others}
-                 ) AS due
-                 WHERE place <= $3 ORDER BY due_at, id LIMIT $4)
-             RETURNING id, user_id, url, body, attempts, created_at"
-        );
-        let until = self.now + self.lease;
-        let mut values = binds![self.now, until, self.per_account, self.limit].to_vec();
-        values.extend(self.busy.iter().copied().map(Bind::from));
-        let rows: Vec<LeasedRow> = tx.fetch_all(AssertSqlSafe(sql), values).await?;
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let users: Vec<Uuid> = rows.iter().map(|row| row.user_id).collect();
-        let secrets = secrets::of(tx, &users, self.now).await?;
-        let disabled = disabled(tx, &users).await?;
-        let leased = rows.into_iter().map(|row| Leased {
-            id: WebhookId(row.id),
-            user_id: UserId(row.user_id),
-            url: row.url,
-            body: row.body,
-            attempt: row.attempts,
-            created_at: row.created_at,
-            secrets: secrets.get(&row.user_id).cloned().unwrap_or_default(),
-            disabled: disabled.contains(&row.user_id),
-        });
-        Ok(leased.collect())
-    }
-}
-
-async fn disabled(tx: &mut Tx, users: &[Uuid]) -> Result<HashSet<Uuid>, Stop> {
-    let sql =
-        format!("SELECT id FROM users WHERE disabled AND id IN ({})", placeholders(1, users.len()));
-    let values: Vec<_> = users.iter().copied().map(Bind::from).collect();
-    let rows: Vec<(Uuid,)> = tx.fetch_all(AssertSqlSafe(sql), values).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// What follows an attempt.

@@ -1,6 +1,6 @@
 //! Which addresses are the public internet's, by the IANA registries of special-purpose addresses (RFC 6890): every range there
-//! that is not reachable from everywhere, or that stands for another address, is refused, and so is all of IPv6 that was
-//! never given out.
+//! that is not reachable from everywhere, or that stands for another address, is refused, and so is all of IPv6
+//! outside of 2000::/3, from which alone public addresses are given out. Within, what was not given out leads nowhere.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -57,6 +57,13 @@ const METADATA: &[IpAddr] = &[
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
     // Azure's wire server.
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    // Tencent's.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 0, 23)),
+    // Scaleway's.
+    IpAddr::V4(Ipv4Addr::new(169, 254, 42, 42)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42)),
+    // OpenStack's.
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
@@ -91,8 +98,13 @@ pub fn special(address: IpAddr) -> Option<&'static str> {
 
 /// Whether a cloud's machines are told their secrets there, in whatever form the address is written.
 pub fn is_metadata(address: IpAddr) -> bool {
-    METADATA.contains(&address)
-        || embedded(address).is_some_and(|inner| METADATA.contains(&IpAddr::V4(inner)))
+    forms(address).iter().any(|form| METADATA.contains(form))
+}
+
+/// `address`, and every IPv4 address that it may stand for.
+pub fn forms(address: IpAddr) -> Vec<IpAddr> {
+    let inner = embedded(address).into_iter().chain(translated(address));
+    std::iter::once(address).chain(inner.map(IpAddr::V4)).collect()
 }
 
 /// Whether an interface of that name stands for an IPv4 address.
@@ -101,12 +113,13 @@ const fn is_isatap(fifth: u16, sixth: u16) -> bool {
 }
 
 /// The IPv4 address that an IPv6 address stands for.
-fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+pub fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else { return None };
     let [a, b, c, _, e, f, g, h] = address.segments();
     let of =
         |high: u16, low: u16| Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match (a, b, c) {
+        _ if address.is_unspecified() || address.is_loopback() => None,
         (0, 0, 0) | (0x64, 0xff9b, _) => of(g, h),
         (0x2002, ..) => of(b, c),
         // Teredo hides it: every bit turned round.
@@ -114,6 +127,15 @@ fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
         _ if is_isatap(e, f) => of(g, h),
         _ => None,
     }
+}
+
+/// What else an address behind a network's own NAT64 may stand for: only there is known how long its prefix is, and prefixes of
+/// 48, 56 and 64 bits have the IPv4 address around the ninth byte (RFC 6052).
+fn translated(address: IpAddr) -> Vec<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return Vec::new() };
+    let [0x64, 0xff9b, 1, ..] = address.segments() else { return Vec::new() };
+    let [_, _, _, _, _, _, p, q, _, r, s, t, u, ..] = address.octets();
+    [[p, q, r, s], [q, r, s, t], [r, s, t, u]].map(Ipv4Addr::from).to_vec()
 }
 
 #[cfg(test)]
@@ -233,6 +255,13 @@ mod tests {
             "::ffff:0:169.254.169.254",
             "64:ff9b::169.254.169.254",
             "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00:0",
+            "169.254.0.23",
+            "169.254.42.42",
+            "fd00:42::42",
+            "fe80::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "2001:0:1:2:3:4:5601:5601",
             "2a00::5efe:a9fe:a9fe",
@@ -247,7 +276,7 @@ mod tests {
     proptest! {
         /// Whatever stands for an IPv4 address is refused, also where that one is public.
         #[test]
-        fn no_ipv4_comes_through_ipv6(bits: u32, local: u32, prefix in 0u16..0x1000) {
+        fn no_ipv4_comes_through_ipv6(bits in 2u32.., local: u32, prefix in 0u16..0x1000) {
             let [high, low] = [bits >> 16, bits & 0xffff].map(|half| u16::try_from(half).unwrap());
             let [port, flags] =
                 [local >> 16, local & 0xffff].map(|half| u16::try_from(half).unwrap());

@@ -6,11 +6,13 @@ use super::{failed, rules::Refused};
 use crate::domain::error::Error;
 
 /// The error that `error` is told as.
-pub(super) fn explained(error: &reqwest::Error) -> Error {
-    if let Some(refused) = find::<Refused>(error) {
+pub(super) fn explained(error: reqwest::Error) -> Error {
+    // URLs may be secrets, and logs are read by others.
+    let error = error.without_url();
+    if let Some(refused) = find::<Refused>(&error) {
         return refused.clone().into();
     }
-    let why = if find::<rustls::Error>(error).is_some() {
+    let why = if find::<rustls::Error>(&error).is_some() {
         "it does not speak TLS, or its certificate does not hold"
     } else if error.is_timeout() {
         "it took too long"
@@ -23,7 +25,7 @@ pub(super) fn explained(error: &reqwest::Error) -> Error {
     } else {
         "it was not answered as HTTP demands"
     };
-    failed(why).caused_by(chain(error))
+    failed(why).caused_by(chain(&error))
 }
 
 /// The first `E` beneath `error`.

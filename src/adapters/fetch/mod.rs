@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use reqwest::{
-    Client, RequestBuilder, Response,
+    Client, Response,
     header::{ACCEPT, ACCEPT_ENCODING, CONTENT_DISPOSITION, HeaderMap, LOCATION},
 };
 use tokio::time::{Instant, timeout_at};
@@ -101,7 +101,7 @@ impl Fetcher {
             let request = request.header(ACCEPT, "image/*, */*;q=0.1");
             // What is counted are the bytes that arrive; nobody's few shall become many here.
             let request = request.header(ACCEPT_ENCODING, "identity");
-            let response = answer(request, deadline).await?;
+            let response = within(deadline, request.send()).await?;
             match response.status().as_u16() {
                 200 | 203 => return Ok(Fetched { response, url, deadline }),
                 301 | 302 | 303 | 307 | 308 => url = self.followed(&url, &response)?,
@@ -119,7 +119,7 @@ impl Fetcher {
         let deadline = Instant::now() + self.timeout();
         let url = self.0.rules.read(url)?;
         let request = self.client(&url)?.post(url).headers(headers).body(body);
-        Ok(answer(request, deadline).await?.status().as_u16())
+        Ok(within(deadline, request.send()).await?.status().as_u16())
     }
 
     /// Where a redirect leads, if that may be fetched.
@@ -149,6 +149,12 @@ impl Fetcher {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // Whatever other parts of the program have built in: no second protocol, and nothing unpacked.
+            .http1_only()
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             // Each connection was looked up and checked for the request that it is for.
             .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_TIMEOUT.min(self.timeout()))
@@ -162,11 +168,17 @@ impl Fetcher {
 }
 
 /// Something that is being fetched.
-#[derive(Debug)]
 pub struct Fetched {
     response: Response,
     url: Url,
     deadline: Instant,
+}
+
+impl fmt::Debug for Fetched {
+    /// Without its URL, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched").field("status", &self.response.status()).finish_non_exhaustive()
+    }
 }
 
 impl Fetched {
@@ -187,16 +199,17 @@ impl Fetched {
     /// # Errors
     /// `fetch_failed`, also when it ends before its time.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        match timeout_at(self.deadline, self.response.chunk()).await {
-            Ok(piece) => piece.map_err(|error| explained(&error)),
-            Err(_) => Err(failed("it took too long")),
-        }
+        within(self.deadline, self.response.chunk()).await
     }
 }
 
-async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Response> {
-    match timeout_at(deadline, request.send()).await {
-        Ok(answer) => answer.map_err(|error| explained(&error)),
+async fn within<T>(deadline: Instant, work: impl Future<Output = reqwest::Result<T>>) -> Result<T> {
+    // What is there already is handed out before the clock is looked at: of a body that always has more, for ever.
+    if Instant::now() >= deadline {
+        return Err(failed("it took too long"));
+    }
+    match timeout_at(deadline, work).await {
+        Ok(done) => done.map_err(explained),
         Err(_) => Err(failed("it took too long")),
     }
 }

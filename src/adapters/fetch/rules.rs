@@ -7,9 +7,9 @@ use std::{
 
 use url::{Host, Url};
 
-use super::addresses::{is_metadata, special};
+use super::addresses::{embedded, forms, is_metadata, special};
 use crate::{
-    config::{Closure, Fetch},
+    config::{Closure, Fetch, Opening},
     domain::error::{Code, Error},
 };
 
@@ -120,8 +120,9 @@ impl Rules {
 
     /// Why `address` may not be connected to.
     fn check_address(&self, address: IpAddr, port: u16) -> Result<(), &'static str> {
+        let forms = forms(address);
         let denied = |closure: &Closure| match closure {
-            Closure::Network(network) => network.contains(&address),
+            Closure::Network(network) => forms.iter().any(|form| network.contains(form)),
             Closure::Host(_) => false,
         };
         if is_metadata(address) {
@@ -130,8 +131,12 @@ impl Rules {
         if self.0.deny.iter().any(denied) {
             return Err("denied by this service");
         }
-        if self.0.allow.iter().any(|opening| opening.lets(address, port)) {
-            return Ok(());
+        if self.opens(address, port) {
+            // Who opens a network of IPv6 does not mean the IPv4 that a part of it stands for.
+            return match embedded(address).map(IpAddr::V4) {
+                Some(inner) if !self.opens(inner, port) => special(inner).map_or(Ok(()), Err),
+                _ => Ok(()),
+            };
         }
         if let Some(what) = special(address) {
             return Err(what);
@@ -161,6 +166,15 @@ impl Rules {
             return refused("its host is a name of a local network");
         }
         Ok(())
+    }
+
+    /// Who opens a port everywhere means everywhere outside, and not this machine and its network.
+    fn opens(&self, address: IpAddr, port: u16) -> bool {
+        let opens = |opening: &Opening| {
+            let everywhere = opening.network.prefix_len() == 0;
+            opening.lets(address, port) && !(everywhere && special(address).is_some())
+        };
+        self.0.allow.iter().any(opens)
     }
 
     fn is_opened(&self, port: u16) -> bool {

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
 };
 
 use super::{lookup::Found, *};
@@ -149,10 +149,47 @@ async fn each_redirect_is_looked_up_and_checked() {
 }
 
 #[tokio::test]
+async fn what_drips_is_given_up_and_what_is_late_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(connection.read_u8().await.unwrap());
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n";
+        let mut written = connection.write_all(head.as_bytes()).await;
+        while written.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            written = connection.write_all(b"x").await;
+        }
+    });
+    let hasty = |port| Fetch { timeout: Duration::from_millis(300), ..settings(port) };
+    let fetcher = Fetcher::with(hasty(port), Fickle::saying(&[&["127.0.0.1"]]));
+    let began = Instant::now();
+    let error = body(fetcher.get(&format!("http://a.example:{port}/")).await).await.unwrap_err();
+    assert!(error.detail.contains("too long"), "{}", error.detail);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+
+    let (port, _) = server(HELLO).await;
+    let fetcher = Fetcher::with(hasty(port), Fickle::saying(&[&["127.0.0.1"]]));
+    let mut fetched = fetcher.get(&format!("http://a.example:{port}/")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(
+        fetched.next().await.unwrap_err().detail.contains("too long"),
+        "it was there, and late"
+    );
+}
+
+#[tokio::test]
 async fn what_goes_wrong_is_told_without_what_was_found() {
     let (port, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello").await;
     let (garbage, _) = server("SSH-2.0-OpenSSH_9.2\r\n\r\n").await;
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // Taken, so that nobody else listens there.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let closed = socket.local_addr().unwrap().port();
     for (port, scheme, said) in [
         (port, "http", "broke off"),
         (garbage, "http", "HTTP"),
@@ -160,11 +197,13 @@ async fn what_goes_wrong_is_told_without_what_was_found() {
         (closed, "http", "could not be reached"),
     ] {
         let fetcher = Fetcher::with(settings(port), Fickle::saying(&[&["127.0.0.1"]]));
-        let url = format!("{scheme}://a.example:{port}/");
+        let url = format!("{scheme}://a.example:{port}/?signature=secret");
         let error = body(fetcher.get(&url).await).await.unwrap_err();
         assert_eq!(error.code, Code::FetchFailed, "{url}");
         assert!(error.detail.contains(said), "{url}: {}", error.detail);
         assert!(!error.detail.contains("127.0.0.1"), "{}", error.detail);
+        let cause = error.cause.unwrap();
+        assert!(!cause.contains("secret"), "{cause}");
     }
     let fetcher = Fetcher::with(settings(port), Fickle::saying(&[&[]]));
     let error = fetcher.get(&format!("http://a.example:{port}/")).await.unwrap_err();

@@ -107,6 +107,8 @@ impl Transaction for DeliveriesOf {
 pub struct PurgeWebhooks {
     /// Deliveries that ended before it go.
     pub before: DateTime<Utc>,
+    /// How many deliveries at most, so that nobody waits long for the locks.
+    pub limit: i64,
     /// The present.
     pub now: DateTime<Utc>,
 }
@@ -119,12 +121,11 @@ impl Transaction for PurgeWebhooks {
 
     async fn perform(&self, tx: &mut Tx) -> Result<u64, Stop> {
         tx.execute("DELETE FROM webhook_secrets WHERE expires_at <= $1", binds![self.now]).await?;
-        // In pieces, so that nobody waits long for the locks; the rest the next time.
         tx.execute(
             "DELETE FROM webhook_deliveries WHERE id IN (
                  SELECT id FROM webhook_deliveries
-                 WHERE status <> 'pending' AND finished_at < $1 LIMIT 5000)",
-            binds![self.before],
+                 WHERE status <> 'pending' AND finished_at < $1 LIMIT $2)",
+            binds![self.before, self.limit],
         )
         .await
     }

@@ -1,5 +1,5 @@
-//! What webhooks are signed with: one secret in force for each account, made when it is first needed, and for a day after a
-//! rotation the one before it.
+//! What webhooks are signed with: one secret in force for each account, made when it is first needed, and those that it has
+//! replaced within a day.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,17 @@ use super::super::{
 };
 use crate::{
     adapters::webhook::new_secret,
-    domain::{ids::UserId, webhook::WebhookSecret},
+    domain::{
+        error::{Code, Error},
+        ids::UserId,
+        webhook::WebhookSecret,
+    },
 };
 
 /// How long a secret signs on after it was replaced.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
-/// Secrets that sign at a time, should one be replaced again and again.
-const MOST: usize = 5;
+/// Secrets that sign on at a time beside the one in force. Whoever replaces one more waits until the first of them has had its day.
+const MOST: usize = 4;
 
 /// The secrets of these accounts, each with the one in force first; it is made where there is none.
 pub(super) async fn of(
@@ -38,10 +42,7 @@ pub(super) async fn of(
     let rows: Vec<(Uuid, String)> = tx.fetch_all(AssertSqlSafe(sql), values).await?;
     let mut secrets: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
     for (user, secret) in rows {
-        let secrets = secrets.entry(user).or_default();
-        if secrets.len() < MOST {
-            secrets.push(secret);
-        }
+        secrets.entry(user).or_default().push(secret);
     }
     for user in users {
         if !secrets.contains_key(user) {
@@ -123,6 +124,19 @@ impl Transaction for RotateWebhookSecret {
             binds![self.user_id, self.now + OVERLAP],
         )
         .await?;
+        let signing: Vec<(DateTime<Utc>,)> = tx
+            .fetch_all(
+                "SELECT expires_at FROM webhook_secrets
+                 WHERE user_id = $1 AND expires_at > $2 ORDER BY expires_at",
+                binds![self.user_id, self.now],
+            )
+            .await?;
+        if signing.len() > MOST {
+            let detail = format!("{MOST} secrets that were replaced sign on already");
+            let first = signing.first().map_or(OVERLAP, |(until,)| *until - self.now);
+            let seconds = u32::try_from(first.num_seconds().saturating_add(1)).unwrap_or(u32::MAX);
+            return Err(Error::new(Code::RateLimited, detail).retry_after(seconds).into());
+        }
         make(tx, self.user_id, self.now).await?;
         in_force(tx, self.user_id, self.now).await
     }

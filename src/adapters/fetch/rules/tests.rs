@@ -182,6 +182,65 @@ fn of_what_a_name_resolves_to_only_the_public_is_connected_to() {
     }
 }
 
+#[test]
+fn what_is_denied_is_denied_in_every_form() {
+    let rules = rules(&[
+        ("FETCH_ALLOW", "[64:ff9b::/32]:443,[2002::/16]:443,[2a00::/16]:443"),
+        ("FETCH_DENY", "8.8.4.0/24"),
+    ]);
+    for host in [
+        "64:ff9b::8.8.4.4",
+        "64:ff9b:1::8.8.4.4",
+        "64:ff9b:1:808:4:400:808:808",
+        "2002:808:404::1",
+        "2a00::5efe:808:404",
+    ] {
+        assert_eq!(
+            why(&rules, &format!("https://[{host}]/")),
+            "its address is denied by this service"
+        );
+    }
+    assert!(rules.read("https://[64:ff9b::8.8.8.8]/").is_ok());
+}
+
+#[test]
+fn an_opening_of_ipv6_does_not_open_ipv4() {
+    let opening = ("FETCH_ALLOW", "[64:ff9b::/96]:443,[::1]:443,127.0.0.0/8:443,[::/8]:444");
+    let rules = rules(&[opening]);
+    for url in [
+        "https://[64:ff9b::8.8.8.8]/",
+        "https://[64:ff9b::127.0.0.1]/",
+        "https://[::1]/",
+        "https://[::ffff:8.8.8.8]:444/",
+        "https://[::1]:444/",
+    ] {
+        assert!(rules.read(url).is_ok(), "{url}: {:?}", rules.read(url));
+    }
+    for (url, rule) in [
+        ("https://[64:ff9b::10.0.0.1]/", "private"),
+        ("https://[::ffff:127.0.0.1]:444/", "machine itself"),
+        ("https://[::10.0.0.1]:444/", "private"),
+    ] {
+        let why = why(&rules, url);
+        assert!(why.contains(rule), "{url}: {why}");
+    }
+}
+
+#[test]
+fn a_port_that_is_opened_everywhere_is_opened_outside() {
+    let rules = rules(&[("FETCH_ALLOW", "0.0.0.0/0:8443,[::/0]:8443,10.1.0.0/16:8443")]);
+    for host in ["8.8.8.8", "[2606:4700::1111]", "example.com", "10.1.2.3"] {
+        let url = format!("https://{host}:8443/");
+        assert!(rules.read(&url).is_ok(), "{url}: {:?}", rules.read(&url));
+    }
+    for host in ["127.0.0.1", "10.0.0.1", "[::1]", "[fd00::1]", "[::ffff:10.0.0.1]"] {
+        assert!(rules.read(&format!("https://{host}:8443/")).is_err(), "{host}");
+    }
+    let found = ["10.1.0.1", "127.0.0.1", "::1"];
+    let found = found.map(|ip| SocketAddr::new(ip.parse().unwrap(), 0));
+    assert_eq!(rules.reachable(found.into_iter(), 8443), Ok(found[..1].to_vec()));
+}
+
 proptest! {
     /// No way of writing an address that is not public gets it past.
     #[test]
