@@ -56,6 +56,10 @@ pub enum Command {
         /// Where they are to be.
         #[arg(long, value_name = "STORAGE")]
         to: Kind,
+        /// With `--from s3 --to s3`: what names in the bucket are to start with, in place of S3_PREFIX. The bucket copies by
+        /// itself; pictures come here only to be compared.
+        #[arg(long, value_name = "PREFIX")]
+        to_prefix: Option<String>,
         /// How many at a time.
         #[arg(long, short, value_name = "N", default_value = "4")]
         jobs: NonZeroUsize,
@@ -114,23 +118,35 @@ pub fn run(command: &Command) -> ExitCode {
         Err(faults) => return fail(exit::CONFIG, faults),
     };
     match command {
-        Command::Copy { from, to, .. } if from == to => {
+        Command::Copy { from: Kind::S3, to: Kind::S3, to_prefix: Some(prefix), .. }
+            if places.prefix().is_some_and(|former| former == prefix) =>
+        {
+            fail(exit::USAGE, "--to-prefix is what S3_PREFIX is already")
+        }
+        Command::Copy { from, to, to_prefix, .. }
+            if to_prefix.is_some() && (*from, *to) != (Kind::S3, Kind::S3) =>
+        {
+            fail(exit::USAGE, "--to-prefix goes with --from s3 --to s3")
+        }
+        Command::Copy { from, to, to_prefix: None, .. } if from == to => {
             fail(exit::USAGE, "--from and --to name the same storage")
         }
-        Command::Copy { from, to, jobs, verify, json } => {
+        Command::Copy { from, to, to_prefix, jobs, verify, json } => {
             let (from, to) = ((*from).into(), (*to).into());
+            let target = places.with_prefix(to_prefix.as_deref());
             if let Err(code) = places.need("--from", from).and_then(|()| places.need("--to", to)) {
                 return code;
             }
-            let done = match places.done(from, to) {
+            let done = match places.done(from, &target, to) {
                 Ok(done) => done,
                 Err(code) => return code,
             };
             let copied = with_database(async |database| {
-                let (source, destination) = (places.open(from).await?, places.open(to).await?);
+                let (source, destination) = (places.open(from).await?, target.open(to).await?);
+                let within = to_prefix.as_ref().and_then(|_| places.prefix().map(str::to_owned));
                 let bar = progress(database).await?;
                 let (verify, state) = (*verify, State::new(done));
-                let copy = Copy { database, source, destination, bar, verify, state };
+                let copy = Copy { database, source, destination, within, bar, verify, state };
                 Ok(copy.run(jobs.get()).await)
             });
             copied.map_or_else(|code| code, |report| report.tell((from, to), *json))
@@ -176,11 +192,25 @@ impl Places {
         Ok(Arc::new(Storage::open(kind, &self.settings, self.data_dir.clone()).await?))
     }
 
-    /// What was copied between these two places.
-    fn done(&self, from: StorageKind, to: StorageKind) -> Result<Done, ExitCode> {
+    /// `S3_PREFIX`.
+    fn prefix(&self) -> Option<&str> {
+        self.settings.s3.as_ref().map(|s3| s3.prefix.as_str())
+    }
+
+    /// The same, with another prefix in the bucket.
+    fn with_prefix(&self, prefix: Option<&str>) -> Self {
+        let mut settings = self.settings.clone();
+        if let (Some(s3), Some(prefix)) = (&mut settings.s3, prefix) {
+            prefix.clone_into(&mut s3.prefix);
+        }
+        Self { settings, data_dir: self.data_dir.clone() }
+    }
+
+    /// What was copied from here to `target`.
+    fn done(&self, from: StorageKind, target: &Self, to: StorageKind) -> Result<Done, ExitCode> {
         let name = format!("storage-copy-{}-to-{}", from.as_str(), to.as_str());
         let path = self.data_dir.join(name);
-        let places = format!("{} to {}", self.settings.place(from), self.settings.place(to));
+        let places = format!("{} to {}", self.settings.place(from), target.settings.place(to));
         Done::open(&path, &places)
             .map_err(|error| fail(exit::CANT_CREATE, format_args!("{}: {error}", path.display())))
     }

@@ -436,3 +436,43 @@ async fn a_large_object_takes_little_memory() {
     assert_eq!(server.puts(), 38, "parts of 8 MiB, and the rest");
     assert!(most > 0 && most < 160 << 10, "{most} KiB");
 }
+
+/// What names in the bucket start with can change: the bucket copies by itself.
+#[tokio::test]
+async fn pictures_move_within_their_bucket() {
+    let server = S3Server::start();
+    let shell = shell(&server).with("STORAGE", "s3");
+    let serving = shell.serve(&[]);
+    let ada = Account::register(&serving).await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(ada.upload(&serving, picture(n)).await);
+    }
+    let sent = server.puts();
+    let copy = ["storage", "copy", "--from", "s3", "--to", "s3"];
+    for (more, why) in [
+        (&[][..], "name the same storage"),
+        (&["--to-prefix", &server.settings().prefix], "is what S3_PREFIX is already"),
+    ] {
+        let run = shell.run(&[&copy[..], more].concat());
+        assert_eq!(run.code, 64, "{}", run.stderr);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
+    let elsewhere = ["storage", "copy", "--from", "fs", "--to", "s3", "--to-prefix", "x/"];
+    assert_eq!(shell.run(&elsewhere).code, 64);
+
+    let moved = shell.run(&[&copy[..], &["--to-prefix", "moved/", "--json"]].concat());
+    assert_eq!(moved.code, 0, "{}{}", moved.stdout, moved.stderr);
+    let told: Value = serde_json::from_str(&moved.stdout).unwrap();
+    assert_eq!((&told["copied"], &told["failed"]), (&json!(3), &json!([])));
+    assert_eq!(server.puts(), sent, "nothing was sent to it again");
+    assert_eq!(serving.terminate(), 0);
+
+    let shell = shell.with("S3_PREFIX", "moved/");
+    let serving = shell.serve(&[]);
+    for (n, id) in (0..).zip(&ids) {
+        assert_eq!(ada.content(&serving, id).await, (StatusCode::OK, picture(n)));
+    }
+    assert_eq!(shell.run(&["storage", "check"]).code, 0);
+    assert_eq!(serving.terminate(), 0);
+}

@@ -6,7 +6,10 @@ use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt;
 
 use super::{Body, ByteStream, body::checked, refused};
-use crate::domain::{error::Result, object::Object};
+use crate::domain::{
+    error::{Error, Result},
+    object::Object,
+};
 
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -58,6 +61,15 @@ pub trait Backend: Send + Sync + 'static {
             }
             Ok(bytes.freeze())
         })
+    }
+
+    /// Copies an object here that lies under another prefix of the same place, without sending it to us and back.
+    ///
+    /// # Errors
+    /// `not_found` if there is none under that prefix; `internal` where the backend can't.
+    fn copy_within<'a>(&'a self, prefix: &'a str, key: &'a str) -> Answer<'a, ()> {
+        let cause = format!("{} copies nothing by itself: {prefix}{key}", self.name());
+        Box::pin(std::future::ready(Err(Error::internal(cause))))
     }
 
     /// Removes an object; one that is not there is removed.

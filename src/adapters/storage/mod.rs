@@ -143,6 +143,24 @@ impl Query<Storage> for OpenObject {
     }
 }
 
+/// Has the storage itself copy an object from another prefix of the same place.
+pub struct CopyWithin {
+    /// The other prefix.
+    pub prefix: String,
+    /// The key, under either.
+    pub key: String,
+}
+
+impl Query<Storage> for CopyWithin {
+    const NAME: &'static str = "storage.copy_within";
+    type Output = ();
+
+    async fn run(self, storage: &Storage) -> Result<()> {
+        let backend = storage.backend.as_ref();
+        storage.guard.ask(backend, None, backend.copy_within(&self.prefix, &self.key)).await
+    }
+}
+
 /// Removes the object; one that is not there is removed.
 pub struct DeleteObject {
     /// The key.

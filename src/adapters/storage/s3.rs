@@ -116,6 +116,13 @@ impl Backend for S3Storage {
         })
     }
 
+    fn copy_within<'a>(&'a self, prefix: &'a str, key: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let (from, to) = (path(prefix, key)?, path(&self.prefix, key)?);
+            self.clients.writer.copy(&from, &to).await.map_err(|error| not_given(&error))
+        })
+    }
+
     fn delete<'a>(&'a self, key: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
             let path = path(&self.prefix, key)?;

@@ -16,7 +16,7 @@ use crate::{
     adapters::{
         Query,
         db::{Db, objects::NameObject},
-        storage::{DeleteObject, PutObject, Storage, Stored},
+        storage::{CopyWithin, DeleteObject, PutObject, Storage, Stored},
     },
     domain::{
         error::{Code, Error, Result},
@@ -33,6 +33,8 @@ pub(super) struct Copy<'d> {
     pub(super) database: &'d Db,
     pub(super) source: Arc<Storage>,
     pub(super) destination: Arc<Storage>,
+    /// The source's prefix, where both are in one bucket: that copies by itself.
+    pub(super) within: Option<String>,
     pub(super) bar: ProgressBar,
     /// Whether what is known to be there is looked at all the same.
     pub(super) verify: bool,
@@ -137,6 +139,14 @@ impl Copy<'_> {
         let back = || read(&self.destination, "at the destination", object);
         if self.verify && back().await.is_ok() {
             return Ok(None);
+        }
+        if let Some(prefix) = self.within.clone() {
+            let copy = CopyWithin { prefix, key: object.key.clone() };
+            return match copy.run(&self.destination).await {
+                Ok(()) => back().await.map(|()| Some(Stored::default())),
+                Err(error) if error.code == Code::NotFound && back().await.is_ok() => Ok(None),
+                Err(error) => Err(Trouble { at: &self.source, place: "at the source", error }),
+            };
         }
         let Source { body, trouble } = Source::new(&self.source, object);
         let put = PutObject { key: object.key.clone(), body };
