@@ -129,7 +129,11 @@ pub async fn store(
         let insert = InsertImage { image: image.clone(), is_stored, jobs: jobs.clone() };
         match services.database.ask(insert).await {
             Ok(Some(key)) => {
-                image.object_key = key;
+                if key != image.object_key {
+                    // Somebody else has stored the same bytes at the same time: these are to go.
+                    services.deletions.ring();
+                    image.object_key = key;
+                }
                 break;
             }
             // It went between the two: once more.
@@ -143,8 +147,6 @@ pub async fn store(
             }
         }
     }
-    // One that was stored by somebody else at the same time has left its own.
-    services.deletions.ring();
     services.uploads.ring();
     for job in &accepted {
         changed(services, job);

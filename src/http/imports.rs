@@ -8,11 +8,10 @@ use super::{
     body::{self, Body, json},
     context::{Context, Request},
     fields::Fields,
-    idempotency::Attempt,
     images::{ImageView, check_tags},
-    limit::{Limit, RateLimited, Tally},
+    limit::{RateLimited, Tally},
     problem::answered,
-    upload::{check_specs, created, harmless},
+    upload::{accept, check_specs, created, harmless},
 };
 use crate::{
     adapters::fetch::MAX_URL,
@@ -64,19 +63,9 @@ pub(super) async fn import(request: Request, body: Body) -> Result<Response> {
 }
 
 async fn take_in(request: Request, body: Body, tally: &mut Tally) -> Result<Response> {
-    let user_id = request.caller().await?.user_id;
-    tally.take_of_account(&request, Limit::Uploads, user_id, 1).await?;
-    let attempt = Attempt::begin(&request, user_id).await?;
-    let Import { url, filename, tags, eager, overlays } = match read(&request, body).await {
-        Ok(read) => read,
-        Err(error) => return Err(attempt.abandon(error).await),
-    };
-    if !eager.is_empty()
-        && let Err(error) =
-            tally.take_of_account(&request, Limit::Transforms, user_id, eager.len()).await
-    {
-        return Err(attempt.abandon(error).await);
-    }
+    let eager = |import: &Import| import.eager.len();
+    let (user_id, attempt, import) = accept(&request, tally, read(&request, body), eager).await?;
+    let Import { url, filename, tags, eager, overlays } = import;
     let specs: Vec<Value> = eager.iter().map(Spec::canonical).collect();
     let asked = json!({ "url": url, "filename": filename, "tags": tags, "eager": specs });
     let work = async move {

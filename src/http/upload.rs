@@ -96,26 +96,42 @@ pub(super) async fn upload(request: Request, body: Body) -> Result<Response> {
 }
 
 async fn take_in(request: Request, body: Body, tally: &mut Tally) -> Result<Response> {
-    let user_id = request.caller().await?.user_id;
-    // Before the key is reserved and the file is read: what is refused has cost nothing.
-    tally.take_of_account(&request, Limit::Uploads, user_id, 1).await?;
-    let attempt = Attempt::begin(&request, user_id).await?;
-    let Received { spooled, description, overlays, fields } = match receive(&request, body).await {
-        Ok(received) => received,
-        Err(error) => return Err(attempt.abandon(error).await),
-    };
-    let eager = description.eager.len();
-    if eager > 0
-        && let Err(error) = tally.take_of_account(&request, Limit::Transforms, user_id, eager).await
-    {
-        return Err(attempt.abandon(error).await);
-    }
+    let receive = receive(&request, body);
+    let eager = |received: &Received| received.description.eager.len();
+    let (user_id, attempt, received) = accept(&request, tally, receive, eager).await?;
+    let Received { spooled, description, overlays, fields } = received;
     let asked = json!({ "sha256": spooled.sha256, "fields": fields });
     let work = async move {
         overlays::check(request.services(), user_id, overlays).await?;
         created(&request, user_id, spooled, description).await
     };
     attempt.settle(&asked, work).await
+}
+
+/// Counts an upload, reserves its `Idempotency-Key`, receives it, and counts the specs that come with it: as many as `eager` says.
+/// Whatever is refused gives the key back.
+pub(super) async fn accept<T>(
+    request: &Request,
+    tally: &mut Tally,
+    receive: impl Future<Output = Result<T>>,
+    eager: impl Fn(&T) -> usize,
+) -> Result<(UserId, Attempt, T)> {
+    let user_id = request.caller().await?.user_id;
+    // Before the key is reserved and anything is read: what is refused has cost nothing.
+    tally.take_of_account(request, Limit::Uploads, user_id, 1).await?;
+    let attempt = Attempt::begin(request, user_id).await?;
+    let counted = async {
+        let received = receive.await?;
+        let specs = eager(&received);
+        if specs > 0 {
+            tally.take_of_account(request, Limit::Transforms, user_id, specs).await?;
+        }
+        Ok(received)
+    };
+    match counted.await {
+        Ok(received) => Ok((user_id, attempt, received)),
+        Err(error) => Err(attempt.abandon(error).await),
+    }
 }
 
 /// Stores a file that has arrived; the answer that shows it.

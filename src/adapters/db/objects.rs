@@ -112,21 +112,23 @@ pub(super) async fn attach(
     now: DateTime<Utc>,
 ) -> Result<String, Stop> {
     let size = i64::try_from(object.size).map_err(Stop::corrupt)?;
-    // Of two who waited for the same making, the second comes here too.
-    if attach_again(tx, &object.key).await?.is_some() {
-        return Ok(object.key.clone());
-    }
-    let reserved: Option<(i32, Option<String>, Option<String>)> = tx
+    let reserved: Option<(Option<String>, Option<String>)> = tx
         .fetch_optional(
-            "DELETE FROM objects WHERE key = $1 AND refs = 0 RETURNING refs, name, asset_id",
+            "DELETE FROM objects WHERE key = $1 AND refs = 0 RETURNING name, asset_id",
             binds![&object.key],
         )
         .await?;
-    if reserved.is_none() && is_doomed(tx, &object.key).await? {
-        let cause = format_args!("{} was taken for the remains of a crash", object.key);
-        return Err(Error::unavailable("the storage", cause).into());
+    if reserved.is_none() {
+        // Of two who waited for the same making, the second comes here.
+        if attach_again(tx, &object.key).await?.is_some() {
+            return Ok(object.key.clone());
+        }
+        if is_doomed(tx, &object.key).await? {
+            let cause = format_args!("{} was taken for the remains of a crash", object.key);
+            return Err(Error::unavailable("the storage", cause).into());
+        }
     }
-    let (_, name, asset_id) = reserved.unwrap_or_default();
+    let (name, asset_id) = reserved.unwrap_or_default();
     let (key,): (String,) = tx
         .fetch_one(
             "INSERT INTO objects
