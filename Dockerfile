@@ -1,9 +1,9 @@
 # syntax=docker/dockerfile:1
 
 FROM rust:1.95-slim-bookworm AS build
-# AVIF comes from the system's library.
+# AVIF comes from the system's library; those for JPEG are built here.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends pkg-config libavif-dev \
+    && apt-get install -y --no-install-recommends pkg-config libavif-dev g++ cmake make nasm \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
