@@ -38,7 +38,7 @@ const SEEN: u8 = 125;
 pub fn describe(input: &[u8], limits: &Limits, control: &Control) -> Result<Facts, Failure> {
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let mut picture = decode::decode(input, &probe, Wanted::FIRST, limits, control)?;
+    let mut picture = decode::decode(input, &probe, Wanted::FIRST, limits, control)?.picture;
     steps::upright(&mut picture, probe.orientation, control)?;
     let spec = spec();
     for operation in &spec.operations {

@@ -64,16 +64,16 @@ pub(super) const fn name(operation: &Operation) -> &'static str {
 }
 
 /// What was read.
-pub(super) fn decode(probe: &Probe, wanted: Wanted, picture: &Picture) -> String {
+pub(super) fn decode(probe: &Probe, wanted: Wanted, picture: &Picture, how: &str) -> String {
     let mut text = probe.format.as_str().to_owned();
     match (probe.frames, wanted.frames) {
         (1, _) => {}
         (all, 1) => text += &format!(", the first of {all} frames"),
         (all, _) => text += &format!(", {all} frames"),
     }
-    if let Some(view) = wanted.view {
-        let (width, height) = view.size;
-        text += &format!(", drawn at once as {width} × {height}");
+    if !how.is_empty() {
+        text += ", ";
+        text += how;
     }
     if matches!(picture.first.pixels, Pixels::Sixteen(_)) {
         text += ", 16 bits a channel";

@@ -20,8 +20,11 @@ mod icon;
 mod metadata;
 mod picture;
 mod plan;
+mod planes;
 mod predict;
 mod probe;
+mod reduce;
+mod rows;
 mod sample;
 mod score;
 mod steps;
@@ -48,7 +51,11 @@ pub use self::{
     probe::{Probe, probe},
     trace::Step,
 };
-use self::{decode::Wanted, encode::Encoded, trace::Trace};
+use self::{
+    decode::{Decoded, Wanted},
+    encode::Encoded,
+    trace::Trace,
+};
 use crate::domain::{
     format::Format,
     ids::ImageId,
@@ -112,25 +119,30 @@ pub fn transform(
         };
     check(size, &spec.operations)?;
 
-    let drawn = plan::view(&probe, &spec.operations);
-    let wanted = Wanted {
-        frames,
-        sixteen: plan::keeps_sixteen(&probe, format),
-        icc: spec.keep.icc && encode::holds_icc(format),
-        view: drawn.as_ref().map(|(view, _)| *view),
-    };
-    let mut picture = decode::decode(input, &probe, wanted, limits, control)?;
+    let sixteen = plan::keeps_sixteen(&probe, format);
+    let early = plan::early(&probe, spec, frames, sixteen);
+    let icc = spec.keep.icc && encode::holds_icc(format);
+    let wanted = Wanted { frames, sixteen, icc, view: early.as_ref().map(|early| early.view) };
+    let Decoded { mut picture, how, is_early } = decode::decode(input, &probe, wanted, limits, control)?;
     picture.metadata = metadata::read(input, probe.format, spec.keep);
-    trace.step("decode", (explain::decode(&probe, wanted, &picture), false), picture.size());
+    trace.step("decode", (explain::decode(&probe, wanted, &picture, &how), false), size);
     steps::upright(&mut picture, probe.orientation, control)?;
     trace.step("upright", explain::upright(probe.orientation), picture.size());
 
-    let mut operations = spec.operations.as_slice();
-    let mut left = drawn.map(|(_, left)| left);
+    let mut operations = spec.operations.clone();
+    if let Some(early) = early.filter(|_| is_early) {
+        let mut before = size;
+        for operation in operations.drain(..early.count.min(spec.operations.len())) {
+            let after = if before == size && early.count > 1 { steps::size_after(&operation, before)? } else { picture.size() };
+            let (text, is_skipped) = explain::operation(&operation, false, spec, before, after);
+            trace.step(explain::name(&operation), (text + ", as it was decoded", is_skipped), after);
+            before = after;
+        }
+        operations.splice(..0, early.left);
+    }
+    let mut operations = operations.as_slice();
     while let Some((operation, rest)) = operations.split_first() {
         operations = rest;
-        let drawn = left.take();
-        let operation = drawn.as_ref().unwrap_or(operation);
         let before = picture.size();
         let settled = steps::settle(&picture, operation, control)?;
         let (operation, is_found) = (&*settled, matches!(settled, Cow::Owned(_)));

@@ -1,11 +1,11 @@
 //! Every size that a transformation passes through, computed and checked before a pixel is decoded.
 
-use super::{probe::Probe, steps, svg::View};
+use super::{decode, probe::Probe, reduce::Reduction, steps, svg};
 use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
     limits::Limits,
-    transform::Operation,
+    transform::{Operation, Spec},
 };
 
 /// Width and height.
@@ -67,10 +67,35 @@ pub(super) fn keeps_sixteen(probe: &Probe, output: Format) -> bool {
     probe.depth > 8 && matches!(output, Format::Png | Format::Tiff)
 }
 
-/// How a drawing is drawn at once as large as its first operation wants it, and what is left of that operation.
-pub(super) fn view(probe: &Probe, operations: &[Operation]) -> Option<(View, Operation)> {
+/// What is done while a picture is decoded.
+pub(super) struct Early {
+    /// How it is decoded.
+    pub view: View,
+    /// How many of the operations that stands for.
+    pub count: usize,
+    /// What is left of them.
+    pub left: Option<Operation>,
+}
+
+/// How a picture is decoded so that the first operations are done with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum View {
+    /// A drawing, as large as it is wanted.
+    Drawn(svg::View),
+    /// Pixels that are mixed to fewer; of the upright picture.
+    Reduced(Reduction),
+}
+
+/// What can be done while the picture is decoded; none where pixels have to be looked at first.
+pub(super) fn early(probe: &Probe, spec: &Spec, frames: u32, keeps_sixteen: bool) -> Option<Early> {
     let size = (probe.width, probe.height);
-    (probe.format == Format::Svg).then(|| steps::view(operations, size)).flatten()
+    if probe.format == Format::Svg {
+        let (view, left) = steps::view(&spec.operations, size)?;
+        return Some(Early { view: View::Drawn(view), count: 1, left });
+    }
+    let (reduction, count, left) = steps::reduction(&spec.operations, size, spec.profile)?;
+    let can_be = frames == 1 && !keeps_sixteen && decode::reduces(probe);
+    can_be.then_some(Early { view: View::Reduced(reduction), count, left })
 }
 
 /// Whether `frames` pictures of `size` are within the limits; else how they are not.

@@ -6,7 +6,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{describe, encode, plan, probe::Probe, steps, svg};
+use super::{
+    decode, describe, encode,
+    plan::{self, View},
+    probe::Probe,
+    reduce::Reduction,
+    steps, svg,
+};
 use crate::domain::{
     error::Result,
     format::Format,
@@ -47,22 +53,32 @@ pub fn predict(
 ) -> Result<Cost> {
     let format = spec.output(probe.source());
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
-    let drawn = plan::view(probe, &spec.operations);
-    let first = Raster {
-        frames: frames.into(),
-        sample: if plan::keeps_sixteen(probe, format) { 2 } else { 1 },
-        ..Raster::of(drawn.as_ref().map_or((probe.width, probe.height), |(view, _)| view.size))
-    };
+    let sixteen = plan::keeps_sixteen(probe, format);
+    let kind = Raster { frames: frames.into(), sample: if sixteen { 2 } else { 1 }, ..Raster::of((0, 0)) };
+    let raster = |(width, height): (u32, u32)| Raster { width, height, ..kind };
     let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
-    let mut cost = decoding(probe, first);
-    let mut before = first;
-    let mut left = drawn.map(|(_, left)| left);
-    for (operation, size) in spec.operations.iter().zip(sizes) {
-        let drawn = left.take();
-        let operation = drawn.as_ref().unwrap_or(operation);
-        let after = Raster { frames: first.frames, sample: first.sample, ..Raster::of(size) };
+    let early = plan::early(probe, spec, frames, sixteen);
+    let view = early.as_ref().map(|early| early.view);
+    let mut before = raster(match view {
+        None => (probe.width, probe.height),
+        Some(View::Drawn(view)) => view.size,
+        Some(View::Reduced(reduction)) => reduction.size,
+    });
+    let mut cost = match view {
+        Some(View::Reduced(reduction)) => reducing(probe, &reduction, before),
+        _ => decoding(probe, before),
+    };
+    let (count, left) = early.map_or((0, None), |early| (early.count, early.left));
+    let mut work = |operation: &Operation, size| {
+        let after = raster(size);
         cost = cost.then(working(operation, spec.profile, before, after, marks, limits));
         before = after;
+    };
+    if let (Some(left), Some(size)) = (&left, count.checked_sub(1).and_then(|last| sizes.get(last))) {
+        work(left, *size);
+    }
+    for (operation, size) in spec.operations.iter().zip(sizes).skip(count) {
+        work(operation, size);
     }
     cost = cost.then(writing(format, spec, before));
     Ok(Cost { memory: cost.memory + BASE, ..cost })
@@ -110,6 +126,14 @@ fn decoding(probe: &Probe, first: Raster) -> Cost {
     let turning = if is_turned { first.one() } else { 0 };
     let nanoseconds = reading(probe.format) + if is_turned { 4 } else { 0 };
     Cost::new(first.all() + beside.max(turning), first.pixels() * first.frames * nanoseconds)
+}
+
+/// From the file to the upright pixels of a smaller picture.
+fn reducing(probe: &Probe, reduction: &Reduction, last: Raster) -> Cost {
+    let whole = Raster::of((probe.width, probe.height));
+    let (memory, nanoseconds) = decode::reducing(probe, reduction);
+    let turning = if probe.orientation > 1 { last.one() } else { 0 };
+    Cost::new(last.one() + memory + turning, whole.pixels() * nanoseconds)
 }
 
 /// A picture on its way.

@@ -15,9 +15,11 @@ use super::{
     color,
     control::{Control, Failure},
     picture::{Picture, Pixels, Raster},
+    plan::View,
     probe::Probe,
+    reduce::Reduction,
     sample::Sample,
-    svg::{self, View},
+    svg,
 };
 use crate::domain::{
     error::{Code, Error},
@@ -34,8 +36,35 @@ pub(super) struct Wanted {
     pub sixteen: bool,
     /// Colours as they are, with the profile that says what they mean.
     pub icc: bool,
-    /// Another view of a drawing than all of it at its own size.
+    /// Another view than all of it at its own size, where the format allows for that.
     pub view: Option<View>,
+}
+
+/// What making a picture smaller takes while it is decoded: bytes beside the result, and nanoseconds for each of its pixels.
+pub(super) fn reducing(probe: &Probe, reduction: &Reduction) -> (u64, u64) {
+    let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
+    jpeg::reducing(probe, &reduction)
+}
+
+/// What became of a file.
+pub(super) struct Decoded {
+    pub picture: Picture,
+    /// What there is to say of the way.
+    pub how: String,
+    /// Whether it is as [`Wanted::view`] says.
+    pub is_early: bool,
+}
+
+impl Decoded {
+    /// All of a picture, or of its frames.
+    fn whole(picture: Picture) -> Self {
+        Self { picture, how: String::new(), is_early: false }
+    }
+}
+
+/// Whether pictures of that kind can be made smaller while they are decoded.
+pub(super) fn reduces(probe: &Probe) -> bool {
+    probe.format == Format::Jpeg
 }
 
 impl Wanted {
@@ -50,8 +79,42 @@ pub(super) fn decode(
     wanted: Wanted,
     limits: &Limits,
     control: &Control,
+) -> Result<Decoded, Failure> {
+    let whole = match wanted.view {
+        Some(View::Drawn(view)) => drawn(input, view, limits),
+        Some(View::Reduced(reduction)) => match reduced(input, probe, &reduction, wanted, control) {
+            Ok(Some((picture, how))) => Ok(Decoded { picture, how, is_early: true }),
+            Ok(None) => all(input, probe, wanted, limits, control).map(Decoded::whole),
+            Err(failure) => Err(failure),
+        },
+        None => all(input, probe, wanted, limits, control).map(Decoded::whole),
+    };
+    // A decoder that was stopped takes it for a fault of the file.
+    control.check()?;
+    let decoded = whole?;
+    // The plan was made for the size that the headers gave.
+    let stored = |(width, height)| if probe.orientation > 4 { (height, width) } else { (width, height) };
+    let expected = match wanted.view.filter(|_| decoded.is_early) {
+        Some(View::Drawn(view)) => view.size,
+        Some(View::Reduced(reduction)) => stored(reduction.size),
+        None => stored((probe.width, probe.height)),
+    };
+    if decoded.picture.size() == expected {
+        Ok(decoded)
+    } else {
+        Err(corrupt("the pixels are not of the size that the header says").into())
+    }
+}
+
+/// All that is wanted, at its own size.
+fn all(
+    input: &[u8],
+    probe: &Probe,
+    wanted: Wanted,
+    limits: &Limits,
+    control: &Control,
 ) -> Result<Picture, Failure> {
-    let picture = match probe.format {
+    match probe.format {
         Format::Jpeg => jpeg::decode(input, wanted, limits, control),
         Format::Png => png::decode(input, wanted, control),
         Format::Gif => gif::decode(input, wanted.frames, limits, control),
@@ -59,33 +122,34 @@ pub(super) fn decode(
         Format::Avif => avif::decode(input, wanted, limits, control),
         Format::Jxl => jxl::decode(input, probe, wanted, control),
         Format::Tiff => tiff::decode(input, wanted, limits, control),
-        Format::Svg => drawn(input, probe, wanted, limits),
+        Format::Svg => {
+            let whole = svg::View::whole((probe.width, probe.height));
+            drawn(input, whole, limits).map(|drawn| drawn.picture)
+        }
         format => other::decode(input, format, wanted, limits, control),
-    };
-    // A decoder that was stopped takes it for a fault of the file.
-    control.check()?;
-    let picture = picture?;
-    // The plan was made for the size that the headers gave.
-    let (width, height) = picture.size();
-    let expected = if let Some(view) = wanted.view {
-        view.size
-    } else if probe.orientation > 4 {
-        (probe.height, probe.width)
-    } else {
-        (probe.width, probe.height)
-    };
-    if (width, height) == expected {
-        Ok(picture)
-    } else {
-        Err(corrupt("the pixels are not of the size that the header says").into())
     }
 }
 
-fn drawn(input: &[u8], probe: &Probe, wanted: Wanted, limits: &Limits) -> Result<Picture, Failure> {
-    let view = wanted.view.unwrap_or_else(|| View::whole((probe.width, probe.height)));
+/// A picture that is made smaller while it is decoded, and how; `None` where that can't be done with this one.
+fn reduced(
+    input: &[u8],
+    probe: &Probe,
+    reduction: &Reduction,
+    wanted: Wanted,
+    control: &Control,
+) -> Result<Option<(Picture, String)>, Failure> {
+    let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
+    match probe.format {
+        Format::Jpeg => jpeg::reduce(input, &reduction, wanted, control),
+        _ => Ok(None),
+    }
+}
+
+fn drawn(input: &[u8], view: svg::View, limits: &Limits) -> Result<Decoded, Failure> {
     let (width, height) = view.size;
     let pixels = picture_of(width, height, svg::draw(input, view, limits)?)?;
-    Ok(Picture::still(Pixels::Eight(pixels), true))
+    let picture = Picture::still(Pixels::Eight(pixels), true);
+    Ok(Decoded { picture, how: format!("drawn at once as {width} × {height}"), is_early: true })
 }
 
 /// `image_corrupt`, for a decoder that gave up.

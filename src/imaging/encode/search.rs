@@ -138,7 +138,7 @@ const HIGHEST: u8 = 97;
 fn read(file: &[u8], control: &Control) -> Result<RgbaImage, Failure> {
     let limits = Limits::default();
     let probe = probe::probe(Cursor::new(file), &limits)?;
-    let picture = decode::decode(file, &probe, Wanted::FIRST, &limits, control)?;
+    let picture = decode::decode(file, &probe, Wanted::FIRST, &limits, control)?.picture;
     Ok(picture.first.pixels.eight().into_owned())
 }
 

@@ -32,13 +32,14 @@ use super::{
     color::Space,
     control::{Control, Failure},
     picture::{Picture, Pixels, Raster},
+    reduce::Reduction,
     sample::Sample,
     svg::View,
 };
 use crate::domain::{
     error::Result,
     limits::Limits,
-    transform::{Filter, Operation, Profile, Resize, Round, Spec},
+    transform::{Filter, Gravity, Operation, Place, Profile, Resize, Round, Spec},
 };
 
 /// Width and height.
@@ -94,9 +95,31 @@ pub(super) fn resized(resize: &Resize, from: Size) -> Size {
 }
 
 /// How a drawing of `size` is drawn at once as the first of `operations` wants it, and what that operation is then.
-pub(super) fn view(operations: &[Operation], size: Size) -> Option<(View, Operation)> {
+pub(super) fn view(operations: &[Operation], size: Size) -> Option<(View, Option<Operation>)> {
     let Some(Operation::Resize(resize)) = operations.first() else { return None };
-    resize::view(resize, size).map(|(view, left)| (view, Operation::Resize(left)))
+    resize::view(resize, size).map(|(view, left)| (view, left.map(Operation::Resize)))
+}
+
+/// What of `operations` is done to a picture of `size` while it is decoded, how many they are, and what is left of them: where it is
+/// made smaller first of all, or first cut and then made smaller.
+pub(super) fn reduction(
+    operations: &[Operation],
+    size: Size,
+    profile: Profile,
+) -> Option<(Reduction, usize, Option<Operation>)> {
+    let whole = [0, 0, size.0, size.1];
+    let (area, before, resize) = match operations {
+        [Operation::Resize(resize), ..] => (whole, 0, resize),
+        [Operation::Crop(crop), Operation::Resize(resize), ..]
+            if crop.place != Place::Around(Gravity::Smart) =>
+        {
+            let area = crop::area(crop, size).ok()?;
+            ([area.x, area.y, area.width, area.height], 1, resize)
+        }
+        _ => return None,
+    };
+    let (reduction, left) = resize::reduction(resize, area, profile)?;
+    Some((reduction, before + 1, left))
 }
 
 /// `operation` as it is done to this picture: what the engine is to look for is found.

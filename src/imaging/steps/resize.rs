@@ -2,6 +2,8 @@
 
 mod linear;
 
+use std::any::Any;
+
 use fast_image_resize::{
     FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
     images::{TypedImage, TypedImageRef},
@@ -12,12 +14,16 @@ use super::Size;
 use crate::{
     domain::{
         error::{Error, Result},
-        transform::{Fit, Gravity, Length, Point, Profile, Resize},
+        transform::{
+            Crop, Fit, Gravity, Length, Operation, Place, Point, Profile, Resize,
+        },
     },
     imaging::{
         color::Space,
         control::{Control, Failure},
         picture::Raster,
+        reduce::{Light, Mixing, Reducer, Reduction},
+        rows::Whole,
         sample::Sample,
         svg::View,
     },
@@ -124,7 +130,7 @@ pub(super) fn most(resize: &Resize, from: Size) -> [Option<u32>; 2] {
 
 /// What of a drawing of size `from` is drawn at once as `resize` wants it, and what is left to do then: the padding. `None` where
 /// pixels have to be looked at first, or where it becomes no larger: smaller pictures are truer made in linear light.
-pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Resize)> {
+pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Option<Resize>)> {
     if resize.gravity == Gravity::Smart {
         return None;
     }
@@ -137,12 +143,52 @@ pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Resize)> {
     let left = Resize {
         width: Some(Length::Pixels(width)),
         height: Some(Length::Pixels(height)),
-        fit: if layout.picture == layout.canvas { Fit::Fill } else { Fit::Contain },
+        fit: Fit::Contain,
         enlarge: true,
         dpr: 1.0,
         ..*resize
     };
+    let left = (layout.picture != layout.canvas).then_some(left);
     Some((View { part: layout.source, size: layout.picture }, left))
+}
+
+/// How a picture of size `from` is made smaller by `resize` at once while it is decoded, if no more than `area` of it (left, top,
+/// width, height) is looked at, and what is left to do then: the padding, or a cut that the engine has to look for. `None` where nothing
+/// becomes smaller.
+pub(super) fn reduction(
+    resize: &Resize,
+    area: [u32; 4],
+    profile: Profile,
+) -> Option<(Reduction, Option<Operation>)> {
+    let [x, y, across, down] = area;
+    let is_found = resize.gravity == Gravity::Smart && resize.cuts();
+    // The engine looks at all of the small picture, and cuts then.
+    let fit = if is_found { Fit::Outside } else { resize.fit };
+    let layout = layout(&Resize { fit, ..*resize }, (across, down));
+    let mixing = match way(&layout, (across, down), profile) {
+        Way::Kept => return None,
+        Way::LinearLight => Mixing::Linear,
+        Way::GammaLight => Mixing::Gamma,
+    };
+    let [left, top, width, height] = layout.source;
+    if f64::from(layout.picture.0) > width || f64::from(layout.picture.1) > height {
+        return None;
+    }
+    let part = [left + f64::from(x), top + f64::from(y), width, height];
+    let reduction = Reduction { part, within: area, size: layout.picture, mixing };
+    let canvas = self::layout(resize, (across, down)).canvas;
+    let [width, height] = [canvas.0, canvas.1].map(Length::Pixels);
+    let left = if is_found {
+        let place = Place::Around(resize.gravity);
+        (layout.picture != canvas).then(|| Operation::Crop(Crop { width, height, place }))
+    } else if layout.picture != canvas {
+        let (width, height) = (Some(width), Some(height));
+        let left = Resize { width, height, fit: Fit::Contain, enlarge: true, dpr: 1.0, ..*resize };
+        Some(Operation::Resize(left))
+    } else {
+        None
+    };
+    Some((reduction, left))
 }
 
 /// The point that matters. What the engine has to look for is replaced before.
@@ -208,7 +254,7 @@ pub(super) fn resize<S: Sample>(
     let layout = layout(resize, size);
     let picture = match way(&layout, size, profile) {
         Way::Kept => frame,
-        Way::LinearLight => linear::resize::<S>(&frame, &layout, space, control)?,
+        Way::LinearLight => in_linear_light::<S>(&frame, &layout, has_alpha, space, control)?,
         Way::GammaLight => in_gamma_light::<S>(&frame, &layout, has_alpha)?,
     };
     if layout.picture == layout.canvas {
@@ -244,6 +290,29 @@ pub(super) fn way(layout: &Layout, from: Size, profile: Profile) -> Way {
     } else {
         Way::GammaLight
     }
+}
+
+/// In whole numbers where samples have eight bits, in floats where they have sixteen.
+fn in_linear_light<S: Sample>(
+    frame: &Raster<S>,
+    layout: &Layout,
+    has_alpha: bool,
+    space: &Space,
+    control: &Control,
+) -> Result<Raster<S>, Failure> {
+    let Some(eight) = (frame as &dyn Any).downcast_ref::<Raster<u8>>() else {
+        return linear::resize::<S>(frame, layout, space, control);
+    };
+    let (width, height) = eight.dimensions();
+    let within = [0, 0, width, height];
+    let (part, size) = (layout.source, layout.picture);
+    let reduction = Reduction { part, within, size, mixing: Mixing::Linear };
+    let mut rows = Whole::new(eight, has_alpha);
+    let reducer = Reducer::new(&reduction, reduction.detail());
+    let made = reducer.rows(&mut rows, &Light::of(space.curve()), control)?;
+    let made: Box<dyn Any> = Box::new(made);
+    // It has the depth of the frame.
+    made.downcast().map(|made| *made).map_err(|_| Error::internal("of another depth").into())
 }
 
 fn in_gamma_light<S: Sample>(

@@ -70,6 +70,7 @@ fn read(file: &[u8], control: &Control) -> Result<Picture, Failure> {
     let limits = Limits::default();
     let probe = probe(std::io::Cursor::new(file), &limits).unwrap();
     decode::decode(file, &probe, Wanted { frames: probe.frames, ..Wanted::FIRST }, &limits, control)
+        .map(|decoded| decoded.picture)
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! Making a picture smaller while it is decoded: rows go in as the decoder has them, and rows of the result come out. Lanczos3, in
+//! linear light for the truest picture, in gamma light for the quickest; in whole numbers, so that every processor makes the same of it.
+//!
+//! ```text
+//!   decoder ─▶ convert ─────▶ mixer ────────────────────────▶ paint
+//!   samples    light,         columns and rows of the kernel,  samples
+//!              14 bits        as few rows held as it needs
+//! ```
+
+mod colors;
+mod convert;
+mod convolve;
+mod kernel;
+mod lanes;
+mod light;
+mod mixer;
+mod paint;
+mod pixels;
+mod planar;
+
+use std::ops::Range;
+
+use self::{kernel::Axis, mixer::Kernels};
+pub(super) use self::light::Light;
+use super::{
+    control::{Control, Failure},
+    picture::Raster,
+    planes::{Part, Planes, Shape},
+    rows::Rows,
+};
+
+/// Which part of a picture becomes how large.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Reduction {
+    /// Left, top, width and height of the part, in pixels, to fractions of one.
+    pub part: [f64; 4],
+    /// Left, top, width and height of what may be looked at: it encloses the part.
+    pub within: [u32; 4],
+    /// The size that the part gets: no larger than it is.
+    pub size: (u32, u32),
+    /// How pixels are mixed.
+    pub mixing: Mixing,
+}
+
+/// How pixels are mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mixing {
+    /// As light mixes.
+    Linear,
+    /// As they are stored.
+    Gamma,
+}
+
+/// What of a picture's detail is left before it is mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Detail {
+    /// Eighths of its size that the picture is decoded at: 8, 4, 2 or 1.
+    pub eighths: u32,
+    /// Whether two by two pixels are averaged.
+    pub is_averaged: bool,
+}
+
+impl Detail {
+    /// All of it.
+    pub(super) const ALL: Self = Self { eighths: 8, is_averaged: false };
+
+    /// How many rows, and columns, of what is decoded become one.
+    fn step(self) -> usize {
+        if self.is_averaged { 2 } else { 1 }
+    }
+}
+
+/// Of so many pixels of the source to one of the result on, two by two are averaged first: the finest detail that is left is a little
+/// less exact then, by a tenth of a point of SSIMULACRA2 at the most.
+const MANY: f64 = 3.5;
+
+impl Reduction {
+    /// Pixels of the source to one of the result, along the axis where there are fewer.
+    pub(super) fn ratio(&self) -> f64 {
+        let [_, _, across, down] = self.part;
+        (across / f64::from(self.size.0)).min(down / f64::from(self.size.1))
+    }
+
+    /// What detail is needed of pixels that are all decoded.
+    pub(super) fn detail(&self) -> Detail {
+        let is_averaged = self.mixing == Mixing::Linear && self.ratio() >= MANY;
+        Detail { is_averaged, ..Detail::ALL }
+    }
+
+    /// The same of a picture as it is stored, which is put upright as `orientation` says, 1 to 8 as EXIF counts them: to the size
+    /// `upright`.
+    pub(super) fn stored(self, orientation: u8, upright: (u32, u32)) -> Self {
+        let [left, top, across, down] = self.part;
+        let [x, y, width, height] = self.within;
+        let (right, below) =
+            (f64::from(upright.0) - left - across, f64::from(upright.1) - top - down);
+        let (from_right, from_below) =
+            (upright.0.saturating_sub(x + width), upright.1.saturating_sub(y + height));
+        let (part, within) = match orientation {
+            2 => ([right, top, across, down], [from_right, y, width, height]),
+            3 => ([right, below, across, down], [from_right, from_below, width, height]),
+            4 => ([left, below, across, down], [x, from_below, width, height]),
+            5 => ([top, left, down, across], [y, x, height, width]),
+            6 => ([top, right, down, across], [y, from_right, height, width]),
+            7 => ([below, right, down, across], [from_below, from_right, height, width]),
+            8 => ([below, left, down, across], [from_below, x, height, width]),
+            _ => (self.part, self.within),
+        };
+        let size = if (5..=8).contains(&orientation) { (self.size.1, self.size.0) } else { self.size };
+        Self { part, within, size, ..self }
+    }
+
+    /// Both axes, of a picture of which that detail is left.
+    fn axes(&self, detail: Detail) -> [Axis; 2] {
+        let [left, top, across, down] = self.part;
+        let [x, y, width, height] = self.within;
+        let scale = f64::from(detail.eighths) / 8.0 / if detail.is_averaged { 2.0 } else { 1.0 };
+        let axis = |from: u32, side: u32, start: f64, length: f64, count: u32| Axis {
+            first: whole(f64::from(from) * scale),
+            end: whole((f64::from(from) + f64::from(side)) * scale - 1e-6) + 1,
+            start: start * scale,
+            length: length * scale,
+            count: count as usize,
+            is_averaged: detail.is_averaged,
+        };
+        [axis(x, width, left, across, self.size.0), axis(y, height, top, down, self.size.1)]
+    }
+
+    /// Bytes that are held while a picture of which that detail is left goes through, beside the result.
+    pub(super) fn held(&self, detail: Detail) -> u64 {
+        let [across, down] = self.axes(detail);
+        mixer::held(across, down, 4) + (1 << 16)
+    }
+}
+
+/// The sample that a place lies in.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
+fn whole(place: f64) -> usize {
+    place.max(0.0) as usize
+}
+
+/// A reduction that is prepared.
+pub(super) struct Reducer {
+    size: (u32, u32),
+    detail: Detail,
+    axes: [Axis; 2],
+    kernels: Kernels,
+}
+
+impl Reducer {
+    /// For pictures of which that detail is left.
+    pub(super) fn new(reduction: &Reduction, detail: Detail) -> Self {
+        let axes = reduction.axes(detail);
+        let [across, down] = axes;
+        Self { size: reduction.size, detail, axes, kernels: Kernels::new(across, down) }
+    }
+
+    /// What is to be decoded.
+    pub(super) fn part(&self) -> Part {
+        let scale = self.detail.step();
+        // Of the last column and row there may be only one half: no harm is done by asking for the other.
+        let bound = |sample: usize| u32::try_from(sample * scale).unwrap_or(u32::MAX);
+        let range = |needed: Range<usize>| bound(needed.start)..bound(needed.end);
+        Part {
+            eighths: self.detail.eighths,
+            columns: range(self.kernels.columns()),
+            rows: range(self.kernels.rows()),
+        }
+    }
+
+    /// Reduces what a decoder hands over, which was asked for [`Reducer::part`].
+    ///
+    /// # Errors
+    /// The decoder's, and what is asked of the control.
+    pub(super) fn planes(self, source: &mut dyn Planes, light: &Light, control: &Control) -> Result<Raster<u8>, Failure> {
+        match (source.shape(), light) {
+            (Shape::Color { across, down }, Light::Gamma) if !self.detail.is_averaged => {
+                planar::reduce(self, source, [across, down], control)
+            }
+            _ => colors::reduce(self, source, light, control),
+        }
+    }
+
+    /// Reduces what a decoder hands over.
+    ///
+    /// # Errors
+    /// The decoder's, and what is asked of the control.
+    pub(super) fn rows(self, source: &mut dyn Rows, light: &Light, control: &Control) -> Result<Raster<u8>, Failure> {
+        pixels::reduce(self, source, light, control)
+    }
+}
