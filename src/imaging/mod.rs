@@ -20,6 +20,8 @@ mod icon;
 mod metadata;
 mod picture;
 mod plan;
+#[allow(dead_code)] // What takes them comes next.
+mod planes;
 mod predict;
 mod probe;
 mod sample;

@@ -10,7 +10,7 @@ mod png;
 mod tiff;
 mod webp;
 
-pub(super) use self::other::foreign;
+pub(super) use self::{jpeg::version as turbo_version, other::foreign};
 use super::{
     color,
     control::{Control, Failure},
