@@ -1,4 +1,4 @@
-//! Finds libavif and compiles what speaks to it; tells the versions of the codecs.
+//! Finds libavif, compiles what speaks to it and to libjpeg-turbo, and tells the versions of the codecs.
 
 #![allow(clippy::print_stdout, clippy::panic)]
 
@@ -9,7 +9,6 @@ const CODECS: &[&str] = &[
     "gif",
     "image",
     "image-webp",
-    "jpeg-decoder",
     "jpeg-encoder",
     "jxl-oxide",
     "libwebp-sys",
@@ -17,6 +16,7 @@ const CODECS: &[&str] = &[
     "png",
     "resvg",
     "tiff",
+    "turbojpeg-sys",
     "zune-jpeg",
 ];
 
@@ -24,9 +24,14 @@ const CODECS: &[&str] = &[
 const LIBAVIF: &str = "0.11";
 
 fn main() {
-    println!("cargo:rerun-if-changed=../src/imaging/avif.c");
     println!("cargo:rerun-if-changed=../Cargo.lock");
     name_versions(&std::fs::read_to_string("../Cargo.lock").unwrap_or_default());
+    avif();
+    turbo();
+}
+
+fn avif() {
+    println!("cargo:rerun-if-changed=../src/imaging/avif.c");
     let library = match pkg_config::Config::new().atleast_version(LIBAVIF).probe("libavif") {
         Ok(library) => library,
         Err(error) => panic!(
@@ -46,6 +51,19 @@ fn main() {
     for name in &library.libs {
         println!("cargo:rustc-link-lib={name}");
     }
+}
+
+/// The crate that carries libjpeg-turbo says where its headers are.
+fn turbo() {
+    println!("cargo:rerun-if-changed=../src/imaging/turbo.c");
+    let headers = std::env::var("DEP_TURBOJPEG_INCLUDE").unwrap_or_default();
+    cc::Build::new()
+        .file("../src/imaging/turbo.c")
+        .includes(headers.split(',').filter(|path| !path.is_empty()))
+        .warnings(true)
+        // After a jump nothing is read but the decoder, which is no variable.
+        .flag_if_supported("-Wno-clobbered")
+        .compile("darkroom_turbo");
 }
 
 /// Hands the locked versions of the codecs to the compiler. Where there are two of one name, Darkroom's own dependencies say

@@ -8,7 +8,7 @@ use std::{ffi::c_int, fmt};
 
 use fast_image_resize::CpuExtensions;
 
-use super::avif;
+use super::{avif, decode};
 
 /// A format and the library behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub fn codecs() -> Vec<Codec> {
     let codec = |format, library: &str, simd| Codec { format, library: library.to_owned(), simd };
     let avif = Avif::loaded();
     vec![
-        codec("jpeg read", version!("jpeg-decoder"), detected(&["SSSE3"], &[])),
+        codec("jpeg read", &turbo(), detected(&["AVX2", "SSE2"], &["NEON"])),
         codec("jpeg write", version!("jpeg-encoder"), detected(&["AVX2"], &[])),
         codec("png", version!("png"), portable()),
         codec("gif", version!("gif"), portable()),
@@ -138,6 +138,11 @@ fn resizing() -> Simd {
         CpuExtensions::Neon => vec!["NEON"],
         _ => Vec::new(),
     })
+}
+
+/// libjpeg-turbo by its own word, and the crate that carries it: built so that it fails without its vector code.
+fn turbo() -> String {
+    format!("libjpeg-turbo {} in {}", decode::turbo_version(), version!("turbojpeg-sys"))
 }
 
 /// libwebp by its own word, and the crate that carries it.

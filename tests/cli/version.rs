@@ -69,7 +69,7 @@ fn every_codec_is_of_the_version_that_is_locked_or_loaded() {
     let ours =
         lock.split("[[package]]\n").find(|package| package.contains("\"darkroom\"")).unwrap();
     for (format, crate_name) in [
-        ("jpeg read", "jpeg-decoder"),
+        ("jpeg read", "turbojpeg-sys"),
         ("jpeg write", "jpeg-encoder"),
         ("png", "png"),
         ("gif", "gif"),
@@ -101,6 +101,7 @@ fn every_codec_is_of_the_version_that_is_locked_or_loaded() {
         assert!(said.starts_with(&format!("libavif {}{codec}", libavif.trim())), "{said}");
     }
     assert!(codecs["webp write"].library.starts_with("libwebp 1."), "{all}");
+    assert!(codecs["jpeg read"].library.starts_with("libjpeg-turbo 3."), "{all}");
 }
 
 #[test]
@@ -117,7 +118,6 @@ fn vector_instructions_are_named_only_where_they_are_run() {
     let x86 = cfg!(target_arch = "x86_64");
     let or_slow = |name: &str| if has(name) { name.to_owned() } else { "none (slow)".to_owned() };
     for (format, on_x86, on_arm) in [
-        ("jpeg read", "SSSE3", "none"),
         ("jpeg write", "AVX2", "none"),
         ("webp write", "SSE2", "NEON"),
         ("jpeg in tiff and svg", "AVX2", "NEON"),
@@ -130,6 +130,8 @@ fn vector_instructions_are_named_only_where_they_are_run() {
         let expected = or_slow(if x86 { on_x86 } else { on_arm });
         assert_eq!(codecs[format].simd, expected, "{format}");
     }
+    let used: Vec<_> = ["AVX2", "SSE2", "NEON"].into_iter().filter(|name| has(name)).collect();
+    assert_eq!(codecs["jpeg read"].simd, used.join(", "));
     for format in ["resize", "colour"] {
         let best = ["AVX2", "SSE4.1", "NEON"].into_iter().find(|name| has(name));
         assert_eq!(codecs[format].simd, best.unwrap_or("none (slow)"), "{format}");
@@ -141,7 +143,7 @@ fn vector_instructions_are_named_only_where_they_are_run() {
 fn the_features_that_the_list_goes_by_are_those_of_the_manifest() {
     let manifests = repository("Cargo.toml") + &repository("engine/Cargo.toml");
     for line in [
-        r#"jpeg-decoder = { version = "0.3", default-features = false }"#,
+        r#"turbojpeg-sys = { version = "1.2", default-features = false, features = ["cmake", "require-simd"] }"#,
         r#"jpeg-encoder = { version = "0.7", features = ["simd"] }"#,
         r#"png = "0.18""#,
         r#"moxcms = "0.8""#,

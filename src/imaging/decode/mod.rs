@@ -1,6 +1,7 @@
 //! Bytes to pixels in sRGB. Every decoder refuses a file that ends too early or fails its checksums: nothing is filled in.
 
 mod avif;
+mod baseline;
 mod canvas;
 mod gif;
 mod jpeg;
@@ -10,7 +11,7 @@ mod png;
 mod tiff;
 mod webp;
 
-pub(super) use self::other::foreign;
+pub(super) use self::{jpeg::version as turbo_version, other::foreign};
 use super::{
     color,
     control::{Control, Failure},

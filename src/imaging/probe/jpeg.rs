@@ -1,7 +1,5 @@
 //! JPEG: the segments before the first scan.
 
-use std::io::Cursor;
-
 use super::{Header, Reader, corrupt, exif};
 use crate::domain::error::{Code, Error, Result};
 
@@ -10,7 +8,6 @@ const END_OF_IMAGE: u8 = 0xd9;
 const START_OF_SCAN: u8 = 0xda;
 const PROGRESSIVE: u8 = 0xc2;
 const APP1: u8 = 0xe1;
-const APP14: u8 = 0xee;
 
 /// Kept of one segment at most; they are no longer than this.
 type Segment = Vec<u8>;
@@ -42,21 +39,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Header, bool)> {
     let (width, height) = size.ok_or_else(|| corrupt("the JPEG has no frame header"))?;
     let header = Header { width, height, frames: 1, has_alpha: false, orientation, depth: 8 };
     Ok((header, in_passes))
-}
-
-/// What Adobe's marker says of the colours, where there is one: 0 as they are, 1 YCbCr, 2 YCCK. Software that writes the
-/// marker writes inks inverted.
-pub(in crate::imaging) fn adobe_transform(input: &[u8]) -> Option<u8> {
-    let mut found = None;
-    let mut file = Cursor::new(input);
-    let mut reader = Reader::new(&mut file).ok()?;
-    let walked = walk(&mut reader, |marker, segment| {
-        if marker == APP14 && segment.starts_with(b"Adobe") {
-            found = segment.get(11).copied();
-        }
-        Ok(())
-    });
-    walked.ok().and(found)
 }
 
 /// Shows every segment up to the header of the first scan.

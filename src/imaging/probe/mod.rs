@@ -13,8 +13,8 @@ mod webp;
 
 use std::io::{BufRead, Seek};
 
+pub(super) use self::avif::MOST_PIXELS;
 use self::reader::Reader;
-pub(super) use self::{avif::MOST_PIXELS, jpeg::adobe_transform};
 use super::{plan, svg};
 use crate::domain::{
     error::{Code, Error, Result},

@@ -97,7 +97,7 @@ fn picture(
     control: &Control,
 ) -> Result<RgbaImage, Failure> {
     let probe = probe(Cursor::new(file), limits)?;
-    let mut picture = decode::decode(file, &probe, Wanted::FIRST, limits, control)?;
+    let mut picture = decode::decode(file, &probe, Wanted::FIRST, limits, control)?.picture;
     super::upright(&mut picture, probe.orientation, control)?;
     let resize = sized(extent, frame);
     within(resize::layout(&resize, picture.size()).canvas, limits)?;

@@ -61,7 +61,7 @@ fn decode(
         let is_whole = matches!(planes.shape(), Shape::Grey | Shape::Color { across: 1, down: 1 });
         is_whole || reduction.mixing == Mixing::Gamma || left >= SMOOTH
     };
-    if let Some(mut planes) = baseline::open(input, reducer.part(), control)? {
+    if let Some(mut planes) = baseline::open(input, &reducer.part(), control) {
         if is_fine(&planes) {
             let pixels = reducer.planes(&mut planes, light, control)?;
             return Ok(Some((pixels, "in luma and chroma")));
