@@ -10,13 +10,14 @@ const CODECS: &[&str] = &[
     "image",
     "image-webp",
     "jpeg-decoder",
-    "jpeg-encoder",
+    "jpegli-sys",
     "jxl-oxide",
     "libwebp-sys",
     "moxcms",
     "png",
     "resvg",
     "tiff",
+    "turbojpeg-sys",
     "zune-jpeg",
 ];
 
@@ -27,6 +28,7 @@ fn main() {
     println!("cargo:rerun-if-changed=../src/imaging/avif.c");
     println!("cargo:rerun-if-changed=../Cargo.lock");
     name_versions(&std::fs::read_to_string("../Cargo.lock").unwrap_or_default());
+    compile_jpeg_writers();
     let library = match pkg_config::Config::new().atleast_version(LIBAVIF).probe("libavif") {
         Ok(library) => library,
         Err(error) => panic!(
@@ -45,6 +47,22 @@ fn main() {
     // After the shim, which needs it: some linkers read from left to right.
     for name in &library.libs {
         println!("cargo:rustc-link-lib={name}");
+    }
+}
+
+/// One source for both libraries that write JPEG; jpegli's structures are in the headers of the other.
+fn compile_jpeg_writers() {
+    println!("cargo:rerun-if-changed=../src/imaging/jpeg_write.c");
+    let headers = std::env::var("DEP_TURBOJPEG_INCLUDE").unwrap_or_default();
+    for (name, macros) in
+        [("darkroom_turbo_write", None), ("darkroom_jpegli_write", Some("DARKROOM_JPEGLI"))]
+    {
+        let mut build = cc::Build::new();
+        build.file("../src/imaging/jpeg_write.c").includes(headers.split(',')).warnings(true);
+        for name in macros {
+            build.define(name, None);
+        }
+        build.compile(name);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{ffi::c_int, fmt};
 
 use fast_image_resize::CpuExtensions;
 
-use super::avif;
+use super::{avif, encode};
 
 /// A format and the library behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,8 @@ pub fn codecs() -> Vec<Codec> {
     let avif = Avif::loaded();
     vec![
         codec("jpeg read", version!("jpeg-decoder"), detected(&["SSSE3"], &[])),
-        codec("jpeg write", version!("jpeg-encoder"), detected(&["AVX2"], &[])),
+        codec("jpeg write", version!("jpegli-sys"), best(&["AVX2", "SSE4.1", "SSE2"], &["NEON"])),
+        codec("jpeg write, fast", &turbo(), best(&["AVX2", "SSE2"], &["NEON"])),
         codec("png", version!("png"), portable()),
         codec("gif", version!("gif"), portable()),
         codec("webp read", version!("image-webp"), portable()),
@@ -138,6 +139,11 @@ fn resizing() -> Simd {
         CpuExtensions::Neon => vec!["NEON"],
         _ => Vec::new(),
     })
+}
+
+/// libjpeg-turbo by its own word, and the crate that carries it.
+fn turbo() -> String {
+    format!("libjpeg-turbo {} in {}", encode::turbo_version(), version!("turbojpeg-sys"))
 }
 
 /// libwebp by its own word, and the crate that carries it.
