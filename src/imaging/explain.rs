@@ -107,7 +107,7 @@ pub(super) fn encode(format: Format, quality: &str, spec: &Spec) -> String {
     if spec.lossless {
         parts.push("lossless");
     }
-    if spec.progressive && format == Format::Jpeg {
+    if spec.progressive == Some(true) && format == Format::Jpeg {
         parts.push("progressive");
     }
     parts.join(", ")

@@ -268,7 +268,7 @@ fn nanoseconds_of(time: Duration) -> u64 {
 /// From pixels to the file.
 fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
     let encodings = if spec.max_bytes.is_some() { 1 + TRIES } else { 1 };
-    let mut memory = last.pixels() * packing(format, spec) * last.sample;
+    let mut memory = last.pixels() * packing(format, spec, last) * last.sample;
     if format == Format::Webp && spec.lossless {
         memory += LOSSLESS;
     }
@@ -286,9 +286,9 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
 }
 
 /// Bytes a pixel that an encoder of samples of eight bits needs beside the pixels it is given, its result included.
-fn packing(format: Format, spec: &Spec) -> u64 {
+fn packing(format: Format, spec: &Spec, last: Raster) -> u64 {
     match format {
-        Format::Jpeg => 12,
+        Format::Jpeg => encode::held_for_jpeg(spec, last.size()),
         Format::Webp if spec.lossless => 84,
         // Alpha is packed without loss.
         Format::Webp => 42,
@@ -323,7 +323,8 @@ const fn reading(format: Format) -> u64 {
 /// Nanoseconds a pixel.
 const fn encoding(format: Format, spec: &Spec) -> u64 {
     match (format, spec.profile) {
-        (Format::Jpeg, _) => 12,
+        (Format::Jpeg, Profile::Best) => 10,
+        (Format::Jpeg, Profile::Fast) => 4,
         (Format::Png, Profile::Best) => 120,
         (Format::Png, Profile::Fast) => 25,
         (Format::Webp, Profile::Best) => 120,

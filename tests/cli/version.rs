@@ -70,7 +70,8 @@ fn every_codec_is_of_the_version_that_is_locked_or_loaded() {
         lock.split("[[package]]\n").find(|package| package.contains("\"darkroom\"")).unwrap();
     for (format, crate_name) in [
         ("jpeg read", "turbojpeg-sys"),
-        ("jpeg write", "jpeg-encoder"),
+        ("jpeg write", "jpegli-sys"),
+        ("jpeg write, fast", "turbojpeg-sys"),
         ("png", "png"),
         ("gif", "gif"),
         ("webp read", "image-webp"),
@@ -107,7 +108,7 @@ fn every_codec_is_of_the_version_that_is_locked_or_loaded() {
 #[test]
 fn vector_instructions_are_named_only_where_they_are_run() {
     let (codecs, all) = codecs();
-    assert_eq!(codecs.len(), 16, "{all}");
+    assert_eq!(codecs.len(), 17, "{all}");
     for (format, Said { simd, .. }) in &codecs {
         if format.starts_with("avif ") {
             assert_eq!(simd, "picked by the library at run time");
@@ -118,7 +119,6 @@ fn vector_instructions_are_named_only_where_they_are_run() {
     let x86 = cfg!(target_arch = "x86_64");
     let or_slow = |name: &str| if has(name) { name.to_owned() } else { "none (slow)".to_owned() };
     for (format, on_x86, on_arm) in [
-        ("jpeg write", "AVX2", "none"),
         ("webp write", "SSE2", "NEON"),
         ("jpeg in tiff and svg", "AVX2", "NEON"),
         ("png", "none", "none"),
@@ -132,7 +132,7 @@ fn vector_instructions_are_named_only_where_they_are_run() {
     }
     let used: Vec<_> = ["AVX2", "SSE2", "NEON"].into_iter().filter(|name| has(name)).collect();
     assert_eq!(codecs["jpeg read"].simd, used.join(", "));
-    for format in ["resize", "colour"] {
+    for format in ["resize", "colour", "jpeg write"] {
         let best = ["AVX2", "SSE4.1", "NEON"].into_iter().find(|name| has(name));
         assert_eq!(codecs[format].simd, best.unwrap_or("none (slow)"), "{format}");
     }
@@ -144,7 +144,7 @@ fn the_features_that_the_list_goes_by_are_those_of_the_manifest() {
     let manifests = repository("Cargo.toml") + &repository("engine/Cargo.toml");
     for line in [
         r#"turbojpeg-sys = { version = "1.2", default-features = false, features = ["cmake", "require-simd"] }"#,
-        r#"jpeg-encoder = { version = "0.7", features = ["simd"] }"#,
+        r#"jpegli-sys = "0.1""#,
         r#"png = "0.18""#,
         r#"moxcms = "0.8""#,
         r#"fast_image_resize = "6.1""#,

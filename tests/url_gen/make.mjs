@@ -100,6 +100,7 @@ const lines = [
     (format) => `.delivery(Delivery.format('${format}'))`,
   ),
   ".delivery(Delivery.format('jpg').progressive(Progressive.progressive()))",
+  ".delivery(Delivery.format('jpg').progressive(Progressive.none()))",
   ".delivery(Delivery.format('jpg').progressive(Progressive.steep()))",
   ".delivery(Delivery.format('gif').lossy())",
   ".delivery(Delivery.format('png').preserveTransparency())",

@@ -48,10 +48,11 @@ impl Spec {
         if self.background != Color::WHITE {
             put(&mut fields, "background", self.background.to_string());
         }
-        for (name, on) in [("lossless", self.lossless), ("progressive", self.progressive)] {
-            if on {
-                put(&mut fields, name, true);
-            }
+        if self.lossless {
+            put(&mut fields, "lossless", true);
+        }
+        if let Some(progressive) = self.progressive {
+            put(&mut fields, "progressive", progressive);
         }
         sorted(Value::Object(fields))
     }

@@ -43,8 +43,8 @@ pub struct Spec {
     pub background: Color,
     /// WebP and AVIF only: every pixel exactly as it is.
     pub lossless: bool,
-    /// JPEG only: coarse first, then finer.
-    pub progressive: bool,
+    /// JPEG only: whether coarse first, then finer. `None` is whichever suits the picture.
+    pub progressive: Option<bool>,
 }
 
 impl Default for Spec {
@@ -58,7 +58,7 @@ impl Default for Spec {
             keep: Keep::NOTHING,
             background: Color::WHITE,
             lossless: false,
-            progressive: false,
+            progressive: None,
         }
     }
 }

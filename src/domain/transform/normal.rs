@@ -22,7 +22,7 @@ impl Spec {
     /// Drops what means nothing to `format`.
     fn drop_idle_output(&mut self, format: Format) {
         self.lossless &= matches!(format, Format::Webp | Format::Avif);
-        self.progressive &= format == Format::Jpeg;
+        self.progressive = self.progressive.filter(|_| format == Format::Jpeg);
         let default = default_quality(format).map(Quality::Fixed);
         if self.lossless || self.quality == default || default.is_none() {
             self.quality = None;
@@ -41,10 +41,14 @@ impl Spec {
             self.background = if is_seen { self.background.over_white() } else { Color::WHITE };
         }
         // What a profile decides is how a picture is resized, and how hard these encoders work.
-        let is_weighed = matches!(output, Format::Png | Format::Webp | Format::Avif)
+        let is_weighed = matches!(output, Format::Jpeg | Format::Png | Format::Webp | Format::Avif)
             || self.operations.iter().any(|operation| matches!(operation, Operation::Resize(_)));
         if !is_weighed {
             self.profile = Profile::Best;
+        }
+        // The quickest is not progressive by itself.
+        if self.profile == Profile::Fast {
+            self.progressive = self.progressive.filter(|on| *on);
         }
     }
 }

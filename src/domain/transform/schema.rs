@@ -98,7 +98,7 @@ pub(super) struct SpecFields {
     /// WebP and AVIF only: every pixel exactly as it is.
     #[schema(example = true)]
     lossless: Option<bool>,
-    /// JPEG only: coarse first, then finer.
+    /// JPEG only: whether coarse first, then finer. By default whichever suits the picture.
     #[schema(example = true)]
     progressive: Option<bool>,
 }

@@ -12,7 +12,10 @@ mod webp;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::search::{Encoded, judged};
+pub(super) use self::{
+    jpeg::{held as held_for_jpeg, turbo_version},
+    search::{Encoded, judged},
+};
 use super::{
     control::{Control, Failure},
     metadata,
@@ -74,6 +77,7 @@ pub(super) fn check(format: Format, size: (u32, u32)) -> Result<(), Error> {
     let (most, what) = match format {
         Format::Ico => (other::LARGEST_ICON, "an icon has at most 256 pixels a side"),
         Format::Webp => (webp::MAX_SIDE, "WebP has at most 16383 pixels a side"),
+        Format::Jpeg => (jpeg::MAX_SIDE, "a JPEG has at most 65500 pixels a side"),
         _ => (65_535, "at most 65535 pixels a side"),
     };
     if size.0.max(size.1) > most { Err(too_large(format, size, what)) } else { Ok(()) }

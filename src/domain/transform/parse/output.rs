@@ -30,7 +30,7 @@ impl Spec {
         self.keep = read_keep(fields);
         self.background = fields.color("background").unwrap_or(Color::WHITE);
         self.lossless = fields.boolean("lossless").unwrap_or(false);
-        self.progressive = fields.boolean("progressive").unwrap_or(false);
+        self.progressive = fields.boolean("progressive");
     }
 }
 

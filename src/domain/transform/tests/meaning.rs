@@ -81,6 +81,11 @@ fn one_meaning_has_one_form() {
             json!({"format": "png", "quality": 7, "progressive": true, "background": "red"}),
             json!({"format": "png"}),
         ),
+        (json!({"format": "webp", "progressive": false}), json!({"format": "webp"})),
+        (
+            json!({"format": "jpeg", "progressive": false}),
+            json!({"format": "jpeg", "progressive": false}),
+        ),
         (
             json!({"format": "webp", "quality": 7, "lossless": true}),
             json!({"format": "webp", "lossless": true}),

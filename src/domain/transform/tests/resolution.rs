@@ -103,10 +103,12 @@ fn what_is_idle_in_the_result_is_dropped() {
     };
     let red = json!("#ff7f7f");
     for (written, source, resolved) in [
-        // A profile says how a picture is resized, and how hard PNG, WebP and AVIF are packed.
-        (fast(json!({"flip": true})), OPAQUE_JPEG, json!({"flip": true})),
+        // A profile says how a picture is resized, and who writes JPEG, PNG, WebP and AVIF.
+        (fast(json!({"flip": true})), OPAQUE_JPEG, fast(json!({"flip": true}))),
+        (fast(json!({"progressive": false})), OPAQUE_JPEG, fast(json!({}))),
+        (json!({"progressive": false}), OPAQUE_JPEG, json!({"progressive": false})),
         (fast(json!({"format": "gif"})), CLEAR_PNG, json!({"format": "gif"})),
-        (fast(json!({"resize": {"width": 0.5, "dpr": 2}})), OPAQUE_JPEG, json!({})),
+        (fast(json!({"resize": {"width": 0.5, "dpr": 2}})), OPAQUE_JPEG, fast(json!({}))),
         (fast(json!({})), CLEAR_PNG, fast(json!({}))),
         (fast(json!({"format": "webp"})), OPAQUE_JPEG, fast(json!({"format": "webp"}))),
         (fast(json!({"resize": {"width": 9}})), OPAQUE_JPEG, fast(json!({"resize": {"width": 9}}))),

@@ -16,7 +16,6 @@ pub(super) fn reworded(spec: &Value) -> Value {
         ("profile", json!("best")),
         ("background", json!("#FFF")),
         ("lossless", json!(false)),
-        ("progressive", json!(false)),
     ] {
         fill(&mut other, name, default);
     }
@@ -157,7 +156,7 @@ pub(super) fn idle_otherwise(written: &Value, source: Source) -> Value {
     }
     let packs = matches!(output, Format::Png | Format::Webp | Format::Avif);
     let resizes = spec.operations.iter().any(|operation| matches!(operation, Operation::Resize(_)));
-    if !packs && !resizes {
+    if !packs && !resizes && output != Format::Jpeg {
         other["profile"] = json!(if spec.profile == Profile::Best { "fast" } else { "best" });
     }
     let kept = |names: &[&str]| json!({"keep": names});
@@ -180,6 +179,8 @@ pub(super) fn idle_otherwise(written: &Value, source: Source) -> Value {
     }
     if output != Format::Jpeg {
         other["progressive"] = json!(true);
+    } else if spec.profile == Profile::Fast && spec.progressive.is_none() {
+        other["progressive"] = json!(false);
     }
     other
 }

@@ -154,7 +154,7 @@ fn read_output(component: &mut Component, draft: &mut Draft) {
         match FLAGS.iter().find(|(name, _, _)| *name == flag.value).map(|(_, flag, _)| flag) {
             Some(Flag::Granted) => {}
             Some(Flag::DropProfile) => draft.drop_profile(),
-            Some(Flag::Progressive) => draft.set("progressive", true, flag),
+            Some(Flag::Progressive(on)) => draft.set("progressive", *on, flag),
             Some(Flag::Keep(kinds)) => draft.keep(kinds, flag),
             Some(Flag::OfLayer) => {
                 draft.faults.push(flag.fault("goes with a layer, and none is open here"));

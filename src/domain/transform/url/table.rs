@@ -186,7 +186,7 @@ pub(super) enum Flag {
     /// Nothing: it is so anyway.
     Granted,
     /// Sets `progressive`.
-    Progressive,
+    Progressive(bool),
     /// Keeps these of the source's metadata.
     Keep(&'static [&'static str]),
     /// Does not keep the source's colour profile, whatever a preset says.
@@ -197,7 +197,8 @@ pub(super) enum Flag {
 
 /// Every flag that means something: its name, what it does and what it becomes.
 pub(super) const FLAGS: &[(&str, Flag, &str)] = &[
-    ("progressive", Flag::Progressive, "`progressive`"),
+    ("progressive", Flag::Progressive(true), "`progressive`"),
+    ("progressive:none", Flag::Progressive(false), "`progressive: false`"),
     ("lossy", Flag::Granted, "nothing: what can lose does, unless `lossless` is asked for"),
     (
         "strip_profile",
