@@ -9,12 +9,7 @@ const CODECS: &[&str] = &[
     "gif",
     "image",
     "image-webp",
-<<<<<<< HEAD
-    "jpeg-encoder",
-=======
-    "jpeg-decoder",
     "jpegli-sys",
->>>>>>> encode
     "jxl-oxide",
     "libwebp-sys",
     "moxcms",
@@ -31,16 +26,13 @@ const LIBAVIF: &str = "0.11";
 fn main() {
     println!("cargo:rerun-if-changed=../Cargo.lock");
     name_versions(&std::fs::read_to_string("../Cargo.lock").unwrap_or_default());
-<<<<<<< HEAD
     avif();
-    turbo();
+    jpeg_reader();
+    jpeg_writers();
 }
 
 fn avif() {
     println!("cargo:rerun-if-changed=../src/imaging/avif.c");
-=======
-    compile_jpeg_writers();
->>>>>>> encode
     let library = match pkg_config::Config::new().atleast_version(LIBAVIF).probe("libavif") {
         Ok(library) => library,
         Err(error) => panic!(
@@ -62,34 +54,36 @@ fn avif() {
     }
 }
 
-<<<<<<< HEAD
-/// The crate that carries libjpeg-turbo says where its headers are.
-fn turbo() {
+/// Where the headers are that both libraries for JPEG share, by the crate that carries libjpeg-turbo.
+fn jpeg_headers() -> Vec<String> {
+    let paths = std::env::var("DEP_TURBOJPEG_INCLUDE").unwrap_or_default();
+    paths.split(',').filter(|path| !path.is_empty()).map(str::to_owned).collect()
+}
+
+fn jpeg_reader() {
     println!("cargo:rerun-if-changed=../src/imaging/turbo.c");
-    let headers = std::env::var("DEP_TURBOJPEG_INCLUDE").unwrap_or_default();
     cc::Build::new()
         .file("../src/imaging/turbo.c")
-        .includes(headers.split(',').filter(|path| !path.is_empty()))
+        .includes(jpeg_headers())
         .warnings(true)
         // After a jump nothing is read but the decoder, which is no variable.
         .flag_if_supported("-Wno-clobbered")
         .compile("darkroom_turbo");
-=======
-/// One source for both libraries that write JPEG; jpegli's structures are in the headers of the other.
-fn compile_jpeg_writers() {
+}
+
+/// One source for both libraries that write JPEG.
+fn jpeg_writers() {
     println!("cargo:rerun-if-changed=../src/imaging/jpeg_write.c");
-    let headers = std::env::var("DEP_TURBOJPEG_INCLUDE").unwrap_or_default();
     for (name, macros) in
         [("darkroom_turbo_write", None), ("darkroom_jpegli_write", Some("DARKROOM_JPEGLI"))]
     {
         let mut build = cc::Build::new();
-        build.file("../src/imaging/jpeg_write.c").includes(headers.split(',')).warnings(true);
+        build.file("../src/imaging/jpeg_write.c").includes(jpeg_headers()).warnings(true);
         for name in macros {
             build.define(name, None);
         }
         build.compile(name);
     }
->>>>>>> encode
 }
 
 /// Hands the locked versions of the codecs to the compiler. Where there are two of one name, Darkroom's own dependencies say

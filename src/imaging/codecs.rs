@@ -8,11 +8,7 @@ use std::{ffi::c_int, fmt};
 
 use fast_image_resize::CpuExtensions;
 
-<<<<<<< HEAD
 use super::{avif, decode};
-=======
-use super::{avif, encode};
->>>>>>> encode
 
 /// A format and the library behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,14 +75,9 @@ pub fn codecs() -> Vec<Codec> {
     let codec = |format, library: &str, simd| Codec { format, library: library.to_owned(), simd };
     let avif = Avif::loaded();
     vec![
-<<<<<<< HEAD
         codec("jpeg read", &turbo(), detected(&["AVX2", "SSE2"], &["NEON"])),
-        codec("jpeg write", version!("jpeg-encoder"), detected(&["AVX2"], &[])),
-=======
-        codec("jpeg read", version!("jpeg-decoder"), detected(&["SSSE3"], &[])),
         codec("jpeg write", version!("jpegli-sys"), best(&["AVX2", "SSE4.1", "SSE2"], &["NEON"])),
         codec("jpeg write, fast", &turbo(), best(&["AVX2", "SSE2"], &["NEON"])),
->>>>>>> encode
         codec("png", version!("png"), portable()),
         codec("gif", version!("gif"), portable()),
         codec("webp read", version!("image-webp"), portable()),
@@ -150,15 +141,9 @@ fn resizing() -> Simd {
     })
 }
 
-<<<<<<< HEAD
 /// libjpeg-turbo by its own word, and the crate that carries it: built so that it fails without its vector code.
 fn turbo() -> String {
     format!("libjpeg-turbo {} in {}", decode::turbo_version(), version!("turbojpeg-sys"))
-=======
-/// libjpeg-turbo by its own word, and the crate that carries it.
-fn turbo() -> String {
-    format!("libjpeg-turbo {} in {}", encode::turbo_version(), version!("turbojpeg-sys"))
->>>>>>> encode
 }
 
 /// libwebp by its own word, and the crate that carries it.

@@ -33,7 +33,7 @@ void jpegli_destroy_compress(j_compress_ptr compressor);
 #else
 #include <jpeglib.h>
 #define LIBRARY(name) jpeg_##name
-#define OURS(name) darkroom_turbo_##name
+#define OURS(name) darkroom_turbo_writer_##name
 #endif
 
 /* As many rows are handed over at once. */
@@ -266,7 +266,7 @@ int darkroom_jpegli_divisors(uint32_t quality, uint32_t full_color, uint16_t *di
 #define TEXT_OF(macro) #macro
 #define TEXT(macro) TEXT_OF(macro)
 
-const char *darkroom_turbo_version(void)
+const char *darkroom_turbo_writer_version(void)
 {
     return TEXT(LIBJPEG_TURBO_VERSION);
 }

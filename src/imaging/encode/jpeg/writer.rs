@@ -65,11 +65,11 @@ unsafe extern "C" {
     fn darkroom_jpegli_finish(writer: *mut c_void) -> *const c_char;
     fn darkroom_jpegli_close(writer: *mut c_void);
     fn darkroom_jpegli_divisors(quality: u32, full_color: u32, divisors: *mut u16) -> c_int;
-    fn darkroom_turbo_open(order: *const Order, error: *mut *const c_char) -> *mut c_void;
-    fn darkroom_turbo_write(writer: *mut c_void, rows: *const u8, count: usize) -> *const c_char;
-    fn darkroom_turbo_finish(writer: *mut c_void) -> *const c_char;
-    fn darkroom_turbo_close(writer: *mut c_void);
-    fn darkroom_turbo_version() -> *const c_char;
+    fn darkroom_turbo_writer_open(order: *const Order, error: *mut *const c_char) -> *mut c_void;
+    fn darkroom_turbo_writer_write(writer: *mut c_void, rows: *const u8, count: usize) -> *const c_char;
+    fn darkroom_turbo_writer_finish(writer: *mut c_void) -> *const c_char;
+    fn darkroom_turbo_writer_close(writer: *mut c_void);
+    fn darkroom_turbo_writer_version() -> *const c_char;
 }
 
 /// What jpegli divides by at a quality of 1 to 100.
@@ -89,7 +89,7 @@ pub(super) fn divisors(quality: u8, full_color: bool) -> Result<Divisors, String
 /// The version of libjpeg-turbo.
 pub(super) fn turbo_version() -> String {
     // SAFETY: a static text.
-    unsafe { CStr::from_ptr(darkroom_turbo_version()) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(darkroom_turbo_writer_version()) }.to_string_lossy().into_owned()
 }
 
 const NO_MEMORY: &str = "there is no memory for an encoder";
@@ -143,7 +143,7 @@ impl<'c> Writer<'c> {
         };
         let open = match settings.library {
             Library::Jpegli => darkroom_jpegli_open,
-            Library::Turbo => darkroom_turbo_open,
+            Library::Turbo => darkroom_turbo_writer_open,
         };
         let mut error = ptr::null();
         // SAFETY: the order and its divisors live until the call returns, the output as long as the writer.
@@ -172,7 +172,7 @@ impl<'c> Writer<'c> {
         self.left -= count;
         let write = match self.library {
             Library::Jpegli => darkroom_jpegli_write,
-            Library::Turbo => darkroom_turbo_write,
+            Library::Turbo => darkroom_turbo_writer_write,
         };
         // SAFETY: the writer is open, and there are as many bytes as rows of the announced width have.
         told(unsafe { write(self.handle, rows.as_ptr(), count) })
@@ -182,7 +182,7 @@ impl<'c> Writer<'c> {
     pub(super) fn finish(self) -> Result<Vec<u8>, String> {
         let finish = match self.library {
             Library::Jpegli => darkroom_jpegli_finish,
-            Library::Turbo => darkroom_turbo_finish,
+            Library::Turbo => darkroom_turbo_writer_finish,
         };
         // SAFETY: the writer is open; after the call nobody else looks at the output.
         unsafe {
@@ -196,7 +196,7 @@ impl Drop for Writer<'_> {
     fn drop(&mut self) {
         let close = match self.library {
             Library::Jpegli => darkroom_jpegli_close,
-            Library::Turbo => darkroom_turbo_close,
+            Library::Turbo => darkroom_turbo_writer_close,
         };
         // SAFETY: opened once and closed once; the output came out of a box, and goes after the last who knows it.
         unsafe {
