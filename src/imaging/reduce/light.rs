@@ -30,19 +30,19 @@ pub(super) trait Tone: Copy {
     fn light<V: Lanes>(self, samples: V) -> V;
 }
 
-/// [`Light::Srgb`], half of what IEC 61966-2-1 says in units of 2⁻¹⁵: a line up to 12, and from there on
-/// ((0.1643 x + 0.3347) x + 0.0057) x + 0.0009 of x in units of 2¹⁵. Nowhere off by more than three tenths of a step of eight bits, and
-/// growing with every step.
+/// [`Light::Srgb`], 16192 times what IEC 61966-2-1 says: a line up to 13, and from there on a polynomial of the third degree, fitted so
+/// that it is nowhere off by more than three tenths of a step of eight bits. It grows with every step, and even past full scale four
+/// lights have room in sixteen bits.
 #[derive(Clone, Copy)]
 pub(super) struct Srgb;
 
 impl Tone for Srgb {
     #[inline(always)]
     fn light<V: Lanes>(self, samples: V) -> V {
-        let line = samples.times(V::all(1273));
-        let sum = samples.times(V::all(5385)).plus(V::all(10_969));
-        let curve = samples.times(samples.times(sum).plus(V::all(186))).plus(V::all(29));
-        samples.choose(V::all(12 * 128 + 64), curve, line)
+        let line = samples.times(V::all(1258));
+        let sum = samples.times(V::all(5287)).plus(V::all(10_885));
+        let curve = samples.times(samples.times(sum).plus(V::all(166))).plus(V::all(30));
+        samples.choose(V::all(13 * 128 + 64), curve, line)
     }
 }
 
