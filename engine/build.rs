@@ -54,12 +54,12 @@ fn main() {
 fn compile_jpeg_writers() {
     println!("cargo:rerun-if-changed=../src/imaging/jpeg_write.c");
     let headers = std::env::var("DEP_TURBOJPEG_INCLUDE").unwrap_or_default();
-    for (name, macros) in
+    for (name, library) in
         [("darkroom_turbo_write", None), ("darkroom_jpegli_write", Some("DARKROOM_JPEGLI"))]
     {
         let mut build = cc::Build::new();
         build.file("../src/imaging/jpeg_write.c").includes(headers.split(',')).warnings(true);
-        for name in macros {
+        if let Some(name) = library {
             build.define(name, None);
         }
         build.compile(name);
