@@ -2,6 +2,7 @@
 
 use super::{
     decode::Wanted,
+    encode,
     picture::{Picture, Pixels},
     probe::Probe,
     steps::{self, Way},
@@ -99,7 +100,7 @@ pub(super) fn upright(orientation: u8) -> (String, bool) {
 }
 
 /// What was written.
-pub(super) fn encode(format: Format, quality: &str, spec: &Spec) -> String {
+pub(super) fn encode(format: Format, quality: &str, spec: &Spec, size: Size) -> String {
     let mut parts = vec![format.as_str()];
     if !quality.is_empty() {
         parts.push(quality);
@@ -107,7 +108,7 @@ pub(super) fn encode(format: Format, quality: &str, spec: &Spec) -> String {
     if spec.lossless {
         parts.push("lossless");
     }
-    if spec.progressive == Some(true) && format == Format::Jpeg {
+    if format == Format::Jpeg && encode::is_progressive(spec, size) {
         parts.push("progressive");
     }
     parts.join(", ")

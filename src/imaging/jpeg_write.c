@@ -262,12 +262,4 @@ int darkroom_jpegli_divisors(uint32_t quality, uint32_t full_color, uint16_t *di
     darkroom_jpegli_close(writer);
     return is_done;
 }
-#else
-#define TEXT_OF(macro) #macro
-#define TEXT(macro) TEXT_OF(macro)
-
-const char *darkroom_turbo_writer_version(void)
-{
-    return TEXT(LIBJPEG_TURBO_VERSION);
-}
 #endif

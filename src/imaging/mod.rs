@@ -160,7 +160,11 @@ pub fn transform(
     let Encoded { bytes, detail } = encode::encode(&picture, format, spec, control)?;
     control.check()?;
     let (width, height) = picture.size();
-    trace.step("encode", (explain::encode(format, &detail, spec), false), (width, height));
+    trace.step(
+        "encode",
+        (explain::encode(format, &detail, spec, (width, height)), false),
+        (width, height),
+    );
     let timings = trace.timings();
     Ok(Output { bytes, format, width, height, steps: trace.finish(), timings })
 }

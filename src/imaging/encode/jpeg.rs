@@ -13,6 +13,7 @@ use self::writer::{Library, Samples, Settings, Writer};
 use super::refused;
 use crate::{
     domain::{
+        error::Error,
         format::Format,
         transform::{Profile, Quality, Spec},
     },
@@ -22,11 +23,6 @@ use crate::{
         picture::Picture,
     },
 };
-
-/// The version of libjpeg-turbo.
-pub(in crate::imaging) fn turbo_version() -> String {
-    writer::turbo_version()
-}
 
 /// The most pixels a side that the libraries write.
 pub(super) const MAX_SIDE: u32 = 65_500;
@@ -69,7 +65,7 @@ pub(super) fn encode(
     let mut writer =
         Writer::open(picture.size(), samples, &settings, control).map_err(impossible)?;
     let mut packed = Vec::new();
-    for band in pixels.chunks(pixels.width() as usize * 4 * BAND) {
+    for band in pixels.chunks(pixels.width().max(1) as usize * 4 * BAND) {
         control.check()?;
         let rows = if samples == Samples::Rgba {
             band
@@ -82,7 +78,7 @@ pub(super) fn encode(
     Ok(writer.finish().map_err(impossible)?)
 }
 
-fn impossible(cause: String) -> crate::domain::error::Error {
+fn impossible(cause: String) -> Error {
     refused(Format::Jpeg, cause)
 }
 
@@ -105,7 +101,7 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
 }
 
 /// Whether a picture of that size is written coarse first, then finer.
-fn is_progressive(spec: &Spec, size: (u32, u32)) -> bool {
+pub(in crate::imaging) fn is_progressive(spec: &Spec, size: (u32, u32)) -> bool {
     let suits = spec.profile == Profile::Best && (PROGRESSIVE..=HELD).contains(&area(size));
     spec.progressive.unwrap_or(suits)
 }
@@ -121,7 +117,8 @@ pub(in crate::imaging) fn held(spec: &Spec, size: (u32, u32)) -> u64 {
     let full_color = !matches!(spec.quality(Format::Jpeg), Quality::Fixed(..FULL_COLOR));
     match (spec.profile, is_progressive(spec, size), is_optimized(spec, size)) {
         // Coefficients, and what they become before they are packed.
-        (Profile::Best, true, _) => if full_color { 24 } else { 14 },
+        (Profile::Best, true, _) if full_color => 24,
+        (Profile::Best, true, _) => 14,
         (Profile::Best, false, true) if full_color => 18,
         _ => 12,
     }
@@ -131,11 +128,10 @@ fn area((width, height): (u32, u32)) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// libjpeg-turbo with the standard's Huffman tables needs as many bytes for this quality of jpegli's as it has with its own tables
-/// for `quality`, and looks better. The highest keep what they promise.
+/// At this quality of jpegli's, the standard's Huffman tables need as many bytes as a common encoder does at `quality`, for a better
+/// look. The highest qualities are kept.
 fn plain(quality: u8) -> u8 {
-    let less = (quality / 16).min(FULL_COLOR.saturating_sub(quality) / 2);
-    quality - less
+    quality - (quality / 8).min(5).min(FULL_COLOR.saturating_sub(quality) / 2)
 }
 
 /// Both tables of jpegli at a quality. Lower than jpegli's own scale goes, the numbers grow as fast as those of the standard do,
@@ -167,8 +163,10 @@ fn pack(pixels: &[[u8; 4]], beneath: Option<[u8; 4]>, samples: Samples, packed: 
         return;
     }
     packed.resize(pixels.len() * 3, 0);
-    for (packed, pixel) in packed.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
-        *packed = flat(*pixel, beneath);
+    let packed = packed.as_chunks_mut::<3>().0.iter_mut().zip(pixels);
+    match beneath {
+        None => packed.for_each(|(packed, [red, green, blue, _])| *packed = [*red, *green, *blue]),
+        Some(_) => packed.for_each(|(packed, pixel)| *packed = flat(*pixel, beneath)),
     }
 }
 

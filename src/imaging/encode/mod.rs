@@ -13,7 +13,7 @@ mod webp;
 mod tests;
 
 pub(super) use self::{
-    jpeg::{held as held_for_jpeg, turbo_version},
+    jpeg::{held as held_for_jpeg, is_progressive},
     search::{Encoded, judged},
 };
 use super::{

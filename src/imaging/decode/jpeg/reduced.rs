@@ -31,6 +31,9 @@ pub(in super::super) fn reduce(
     wanted: Wanted,
     control: &Control,
 ) -> Result<Option<(Picture, String)>, Failure> {
+    let mut reduction = *reduction;
+    if reduction.mixing == Mixing::Gamma && std::env::var_os("LIN").is_some() { reduction.mixing = Mixing::Linear; }
+    let reduction = &reduction;
     let icc = icc::read(input);
     let space = Space::of(icc.as_deref());
     let light = match (reduction.mixing, icc.as_deref(), space.curve()) {
@@ -59,7 +62,7 @@ fn decode(
     let left = reduction.ratio() * f64::from(detail.eighths) / 8.0;
     let is_fine = |planes: &dyn Planes| {
         let is_whole = matches!(planes.shape(), Shape::Grey | Shape::Color { across: 1, down: 1 });
-        is_whole || reduction.mixing == Mixing::Gamma || left >= SMOOTH
+        is_whole || reduction.mixing == Mixing::Gamma || left >= SMOOTH || std::env::var_os("LIN").is_some()
     };
     if let Some(mut planes) = baseline::open(input, &reducer.part(), control) {
         if is_fine(&planes) {
@@ -83,6 +86,8 @@ fn detail(reduction: &Reduction) -> Detail {
         Mixing::Linear => LINEAR,
         Mixing::Gamma => GAMMA,
     };
+    let env = |name: &str, or: f64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(or);
+    let least = if std::env::var_os("LIN").is_some() { env("LEAST", 1.4) } else if reduction.mixing == Mixing::Gamma { env("GLEAST", least) } else { least };
     let enough = |eighths: &u32| reduction.ratio() * f64::from(*eighths) / 8.0 >= least;
     match [1, 2, 4].into_iter().find(enough) {
         Some(eighths) => Detail { eighths, is_averaged: false },

@@ -30,11 +30,11 @@ fn part(width: u32, height: u32) -> RgbaImage {
 
 /// How the frame of a file is coded: 0 in one scan, 1 with more tables than a baseline has, 2 progressive.
 fn frame(file: &[u8]) -> u8 {
-    let starts = file.windows(2).filter_map(|marker| match marker {
+    let mut starts = file.windows(2).filter_map(|marker| match marker {
         [0xff, kind @ 0xc0..=0xc2] => Some(kind - 0xc0),
         _ => None,
     });
-    starts.last().unwrap()
+    starts.next_back().unwrap()
 }
 
 const WAYS: [(&str, Option<bool>); 5] = [
@@ -46,10 +46,8 @@ const WAYS: [(&str, Option<bool>); 5] = [
 ];
 
 fn way((profile, progressive): (&str, Option<bool>)) -> Value {
-    progressive.map_or(
-        json!({"profile": profile}),
-        |on| json!({"profile": profile, "progressive": on}),
-    )
+    progressive
+        .map_or(json!({"profile": profile}), |on| json!({"profile": profile, "progressive": on}))
 }
 
 #[test]
@@ -96,34 +94,41 @@ fn larger_pictures_are_progressive_unless_it_is_said_or_time_is_dear() {
     for (pixels, progressive) in [(&small, false), (&large, true)] {
         assert_eq!(frame(&written(pixels, 80, json!({}))) == 2, progressive);
         for profile in ["best", "fast"] {
-            let kind = |progressive| {
-                frame(&written(pixels, 80, way((profile, Some(progressive)))))
-            };
+            let kind = |progressive| frame(&written(pixels, 80, way((profile, Some(progressive)))));
             assert_eq!((kind(true), kind(false) < 2), (2, true), "{profile}");
         }
         assert_eq!(frame(&written(pixels, 80, json!({"profile": "fast"}))), 0);
     }
 }
 
-/// What a quality meant when the standard's tables were divided by is kept: it looks better for the same bytes, or as good for fewer.
+/// A quality goes on meaning what it means everywhere: its files are no larger, and look better. One picture may take a few percent
+/// more, as the lowest qualities do where time is dear, for several points.
 #[test]
-fn a_quality_looks_better_than_the_same_of_a_common_encoder_in_fewer_bytes() {
-    for picture in [samples::COFFEE, samples::ASTRONAUT, samples::CAT] {
-        let pixels = samples::read(picture);
-        let reference = Reference::new(&pixels).unwrap();
-        let score = |file: &[u8]| reference.score(&samples::read(file)).unwrap();
-        for quality in [40, 60, 80] {
-            let common = common(&pixels, quality);
-            let ours = written(&pixels, quality, json!({}));
-            assert!(ours.len() < common.len(), "{quality}: {} {}", ours.len(), common.len());
-            let (better, common_score) = (score(&ours), score(&common));
-            assert!(better >= common_score, "{quality}: {better} {common_score}");
-            // Two points lower at most, which nobody sees, in a tenth fewer bytes.
-            let quick = written(&pixels, quality, json!({"profile": "fast"}));
-            assert!(quick.len() * 10 < common.len() * 9, "{quality}: {}", quick.len());
-            let quick = score(&quick);
-            assert!(quick > common_score - 2.0, "{quality}: {quick} {common_score}");
+fn a_quality_looks_better_than_that_of_a_common_encoder_in_fewer_bytes() {
+    let pictures = [samples::COFFEE, samples::ASTRONAUT, samples::CAT].map(samples::read);
+    for quality in [40, 60, 80] {
+        let mut sizes = [0; 3];
+        for pixels in &pictures {
+            let reference = Reference::new(pixels).unwrap();
+            let files = [
+                common(pixels, quality),
+                written(pixels, quality, json!({})),
+                written(pixels, quality, json!({"profile": "fast"})),
+            ];
+            let scores =
+                files.each_ref().map(|file| reference.score(&samples::read(file)).unwrap());
+            assert!(
+                scores[1] > scores[0] + 1.0 && scores[2] > scores[0] - 1.0,
+                "{quality}: {scores:?}"
+            );
+            let lengths = files.each_ref().map(Vec::len);
+            assert!(lengths[1..].iter().all(|length| length * 10 < lengths[0] * 11), "{lengths:?}");
+            for (sum, length) in sizes.iter_mut().zip(lengths) {
+                *sum += length;
+            }
         }
+        assert!(sizes[1] < sizes[0], "{quality}: {sizes:?}");
+        assert!(sizes[2] < sizes[0] || quality < 80, "{quality}: {sizes:?}");
     }
 }
 
@@ -132,7 +137,8 @@ fn common(pixels: &RgbaImage, quality: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-    let [width, height] = [pixels.width(), pixels.height()].map(|side| side as u16);
+    let [width, height] =
+        [pixels.width(), pixels.height()].map(|side| u16::try_from(side).unwrap());
     encoder.encode(pixels.as_raw(), width, height, jpeg_encoder::ColorType::Rgba).unwrap();
     file
 }

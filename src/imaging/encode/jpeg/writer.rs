@@ -86,12 +86,6 @@ pub(super) fn divisors(quality: u8, full_color: bool) -> Result<Divisors, String
     if is_done == 0 { Err(NO_MEMORY.to_owned()) } else { Ok(divisors) }
 }
 
-/// The version of libjpeg-turbo.
-pub(super) fn turbo_version() -> String {
-    // SAFETY: a static text.
-    unsafe { CStr::from_ptr(darkroom_turbo_writer_version()) }.to_string_lossy().into_owned()
-}
-
 const NO_MEMORY: &str = "there is no memory for an encoder";
 
 /// What was written so far, and who may stop it.

@@ -94,7 +94,7 @@ fn finished() -> BoxedStrategy<Vec<String>> {
         ("e", effects.boxed()),
         ("r", prop_oneof![(1_u32..99).prop_map(|r| r.to_string()), Just("max".to_owned())].boxed()),
         ("bo", one_of(&["3px_solid_red", "1px_solid_rgb:ff880088"])),
-        ("fl", one_of(&["progressive", "progressive:none", "lossy.keep_iptc", "strip_profile"])),
+        ("fl", one_of(&["progressive", "lossy.keep_iptc", "strip_profile"])),
     ])
 }
 
