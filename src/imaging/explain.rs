@@ -38,7 +38,7 @@ pub(super) fn operation(
                 "{across} columns and {down} rows of one colour cut off, at a threshold of {threshold}"
             )
         }
-        Operation::Resize(resize) => return self::resize(resize, is_found, spec, from, to),
+        Operation::Resize(resize) => return self::resize(resize, is_found, from, to),
         Operation::Crop(_) if from == to => return ("nothing lies outside".to_owned(), true),
         Operation::Crop(crop) => self::crop(crop, is_found),
         Operation::Rotate(degrees) if degrees % 90 == 0 => format!("{degrees}° clockwise, exact"),
@@ -114,7 +114,7 @@ pub(super) fn encode(format: Format, quality: &str, spec: &Spec, size: Size) -> 
     parts.join(", ")
 }
 
-fn resize(resize: &Resize, is_found: bool, spec: &Spec, from: Size, to: Size) -> (String, bool) {
+fn resize(resize: &Resize, is_found: bool, from: Size, to: Size) -> (String, bool) {
     if from == to && !resize.pads() {
         let why = if resize.enlarge { "it has that size" } else { "it would become larger" };
         return (why.to_owned(), true);
@@ -127,7 +127,7 @@ fn resize(resize: &Resize, is_found: bool, spec: &Spec, from: Size, to: Size) ->
         Fit::Outside => "outside",
         Fit::Fill => "fill",
     };
-    let way = match steps::way(resize, from, spec.profile) {
+    let way = match steps::way(resize, from) {
         Way::Kept => "the picture as it is",
         Way::LinearLight => "Lanczos3 in linear light",
         Way::GammaLight => "Lanczos3 in gamma light",

@@ -123,7 +123,8 @@ pub fn transform(
     let early = plan::early(&probe, spec, frames, sixteen);
     let icc = spec.keep.icc && encode::holds_icc(format);
     let wanted = Wanted { frames, sixteen, icc, view: early.as_ref().map(|early| early.view) };
-    let Decoded { mut picture, how, is_early } = decode::decode(input, &probe, wanted, limits, control)?;
+    let Decoded { mut picture, how, is_early } =
+        decode::decode(input, &probe, wanted, limits, control)?;
     picture.metadata = metadata::read(input, probe.format, spec.keep);
     trace.step("decode", (explain::decode(&probe, wanted, &picture, &how), false), size);
     steps::upright(&mut picture, probe.orientation, control)?;
@@ -133,9 +134,17 @@ pub fn transform(
     if let Some(early) = early.filter(|_| is_early) {
         let mut before = size;
         for operation in operations.drain(..early.count.min(spec.operations.len())) {
-            let after = if before == size && early.count > 1 { steps::size_after(&operation, before)? } else { picture.size() };
+            let after = if before == size && early.count > 1 {
+                steps::size_after(&operation, before)?
+            } else {
+                picture.size()
+            };
             let (text, is_skipped) = explain::operation(&operation, false, spec, before, after);
-            trace.step(explain::name(&operation), (text + ", as it was decoded", is_skipped), after);
+            trace.step(
+                explain::name(&operation),
+                (text + ", as it was decoded", is_skipped),
+                after,
+            );
             before = after;
         }
         operations.splice(..0, early.left);

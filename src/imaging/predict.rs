@@ -54,7 +54,8 @@ pub fn predict(
     let format = spec.output(probe.source());
     let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
     let sixteen = plan::keeps_sixteen(probe, format);
-    let kind = Raster { frames: frames.into(), sample: if sixteen { 2 } else { 1 }, ..Raster::of((0, 0)) };
+    let kind =
+        Raster { frames: frames.into(), sample: if sixteen { 2 } else { 1 }, ..Raster::of((0, 0)) };
     let raster = |(width, height): (u32, u32)| Raster { width, height, ..kind };
     let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
     let early = plan::early(probe, spec, frames, sixteen);
@@ -74,7 +75,8 @@ pub fn predict(
         cost = cost.then(working(operation, spec.profile, before, after, marks, limits));
         before = after;
     };
-    if let (Some(left), Some(size)) = (&left, count.checked_sub(1).and_then(|last| sizes.get(last))) {
+    if let (Some(left), Some(size)) = (&left, count.checked_sub(1).and_then(|last| sizes.get(last)))
+    {
         work(left, *size);
     }
     for (operation, size) in spec.operations.iter().zip(sizes).skip(count) {
@@ -212,7 +214,7 @@ fn working(
     let longest = u64::from(before.width.max(before.height));
     let (beside, nanoseconds) = match operation {
         Operation::Resize(resize) => {
-            let way = steps::resizing(resize, before.size(), profile, before.sample);
+            let way = steps::resizing(resize, before.size(), before.sample);
             let time =
                 if profile == Profile::Best { from * 8 + to * 40 } else { from * 3 + to * 8 };
             // On a canvas, with what was made before it was laid there.

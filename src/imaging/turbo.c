@@ -28,18 +28,15 @@ typedef struct {
     int is_read;
     int (*stop)(const void *);
     const void *control;
-    JOCTET *icc;
     char message[JMSG_LENGTH_MAX];
 } darkroom_turbo;
 
-/* What a file is, by its headers. The profile is good until the decoder is closed. */
+/* What a file is, by its headers. */
 typedef struct {
     uint32_t width, height;
     uint32_t color;
     /* Whether software by Adobe's rules wrote it: inks are inverted then. */
     uint32_t is_adobe;
-    const uint8_t *icc;
-    size_t icc_size;
 } darkroom_turbo_info;
 
 /* One channel, where channels are handed over as they are stored. */
@@ -136,7 +133,6 @@ darkroom_turbo *darkroom_turbo_new(int (*stop)(const void *), const void *contro
 void darkroom_turbo_close(darkroom_turbo *turbo)
 {
     jpeg_destroy_decompress(&turbo->decoder);
-    free(turbo->icc);
     free(turbo);
 }
 
@@ -167,7 +163,6 @@ static uint32_t color_of(const struct jpeg_decompress_struct *decoder)
 int darkroom_turbo_open(darkroom_turbo *turbo, const uint8_t *file, size_t size, darkroom_turbo_info *info)
 {
     struct jpeg_decompress_struct *decoder = &turbo->decoder;
-    unsigned int icc_size = 0;
     if (setjmp(turbo->back)) {
         return turbo->outcome;
     }
@@ -176,7 +171,6 @@ int darkroom_turbo_open(darkroom_turbo *turbo, const uint8_t *file, size_t size,
     decoder->mem->max_memory_to_use = 0;
     decoder->progress = &turbo->progress;
     jpeg_mem_src(decoder, file, size);
-    jpeg_save_markers(decoder, JPEG_APP0 + 2, 0xffff);
     jpeg_read_header(decoder, TRUE);
     if (decoder->data_precision != 8) {
         ERREXIT1(decoder, JERR_BAD_PRECISION, decoder->data_precision);
@@ -190,10 +184,6 @@ int darkroom_turbo_open(darkroom_turbo *turbo, const uint8_t *file, size_t size,
     info->height = decoder->image_height;
     info->color = color_of(decoder);
     info->is_adobe = decoder->saw_Adobe_marker ? 1 : 0;
-    if (jpeg_read_icc_profile(decoder, &turbo->icc, &icc_size)) {
-        info->icc = turbo->icc;
-        info->icc_size = icc_size;
-    }
     return DONE;
 }
 

@@ -83,18 +83,21 @@ pub(super) fn decode(
 ) -> Result<Decoded, Failure> {
     let whole = match wanted.view {
         Some(View::Drawn(view)) => drawn(input, view, limits),
-        Some(View::Reduced(reduction)) => match reduced(input, probe, &reduction, wanted, control) {
-            Ok(Some((picture, how))) => Ok(Decoded { picture, how, is_early: true }),
-            Ok(None) => all(input, probe, wanted, limits, control).map(Decoded::whole),
-            Err(failure) => Err(failure),
-        },
+        Some(View::Reduced(reduction)) => {
+            match reduced(input, probe, &reduction, wanted, control) {
+                Ok(Some((picture, how))) => Ok(Decoded { picture, how, is_early: true }),
+                Ok(None) => all(input, probe, wanted, limits, control).map(Decoded::whole),
+                Err(failure) => Err(failure),
+            }
+        }
         None => all(input, probe, wanted, limits, control).map(Decoded::whole),
     };
     // A decoder that was stopped takes it for a fault of the file.
     control.check()?;
     let decoded = whole?;
     // The plan was made for the size that the headers gave.
-    let stored = |(width, height)| if probe.orientation > 4 { (height, width) } else { (width, height) };
+    let stored =
+        |(width, height)| if probe.orientation > 4 { (height, width) } else { (width, height) };
     let expected = match wanted.view.filter(|_| decoded.is_early) {
         Some(View::Drawn(view)) => view.size,
         Some(View::Reduced(reduction)) => stored(reduction.size),

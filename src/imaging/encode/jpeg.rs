@@ -39,6 +39,8 @@ const PROGRESSIVE: u64 = 100_000;
 /// Pictures of more pixels are written as their rows come, at three percent more bytes: what waits for the end of a picture is
 /// several times as large as the picture.
 const HELD: u64 = 8_000_000;
+/// Pictures of no more pixels have Huffman tables of their own even where speed counts for more: five percent of their bytes.
+const SMALL: u64 = 200_000;
 /// Rows between two looks at the control.
 const BAND: usize = 16;
 
@@ -88,7 +90,9 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
     let (library, luma, color) = match spec.profile {
         Profile::Best if full_color => (Library::Jpegli, quality, quality),
         Profile::Best => (Library::Jpegli, quality, quality + FINER),
-        Profile::Fast => (Library::Turbo, plain(quality), plain(quality)),
+        Profile::Fast => {
+            (Library::Turbo, plain(quality), (plain(quality) + FINER / 2).min(quality))
+        }
     };
     let ([luma, _], [_, color]) = (scaled(luma, full_color)?, scaled(color, full_color)?);
     Ok(Settings {
@@ -108,7 +112,11 @@ pub(in crate::imaging) fn is_progressive(spec: &Spec, size: (u32, u32)) -> bool 
 
 /// Whether a picture of that size has Huffman tables of its own.
 fn is_optimized(spec: &Spec, size: (u32, u32)) -> bool {
-    is_progressive(spec, size) || (spec.profile == Profile::Best && area(size) <= HELD)
+    let most = match spec.profile {
+        Profile::Best => HELD,
+        Profile::Fast => SMALL,
+    };
+    is_progressive(spec, size) || area(size) <= most
 }
 
 /// Bytes a pixel that are held at the worst while a picture of that size is written, the file included.
@@ -128,10 +136,10 @@ fn area((width, height): (u32, u32)) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// At this quality of jpegli's, the standard's Huffman tables need as many bytes as a common encoder does at `quality`, for a better
-/// look. The highest qualities are kept.
+/// At this quality of jpegli's, luma needs no more bytes than with a common encoder at `quality`, for a better look. The highest
+/// qualities are kept.
 fn plain(quality: u8) -> u8 {
-    quality - (quality / 8).min(5).min(FULL_COLOR.saturating_sub(quality) / 2)
+    quality - (quality / 12).min(3).min(FULL_COLOR.saturating_sub(quality) / 2)
 }
 
 /// Both tables of jpegli at a quality. Lower than jpegli's own scale goes, the numbers grow as fast as those of the standard do,

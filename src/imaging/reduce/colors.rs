@@ -78,7 +78,8 @@ impl Lighter<'_> {
             let (left, half) = (self.left, line / 2);
             let chroma = left / 2;
             let (upper, lower) = (luma.row(line, left), luma.row(below, left));
-            let samples = Row { luma: upper, blue: blue.row(half, chroma), red: red.row(half, chroma) };
+            let samples =
+                Row { luma: upper, blue: blue.row(half, chroma), red: red.row(half, chroma) };
             self.halved(samples, lower, luma.width.saturating_sub(left), colors);
         } else {
             self.averaged(band, [line, below], row);
@@ -86,7 +87,13 @@ impl Lighter<'_> {
     }
 
     /// Two lines of luma and one of chroma, of which `width` samples of luma are the picture's.
-    fn halved(&self, row: Row<'_>, lower: &[u8], width: usize, [reds, greens, blues]: convert::Colors<'_>) {
+    fn halved(
+        &self,
+        row: Row<'_>,
+        lower: &[u8],
+        width: usize,
+        [reds, greens, blues]: convert::Colors<'_>,
+    ) {
         let light = self.light;
         let pairs = (width / 2).min(self.count);
         convert::halved(row, lower, [&mut *reds, &mut *greens, &mut *blues], light);
@@ -97,7 +104,9 @@ impl Lighter<'_> {
         let block = pairs / LANES * LANES;
         let twice = |samples: &[u8]| {
             let mut some = [0; 2 * LANES];
-            for (place, sample) in some.iter_mut().zip(samples.get(block * 2..width).unwrap_or_default()) {
+            for (place, sample) in
+                some.iter_mut().zip(samples.get(block * 2..width).unwrap_or_default())
+            {
                 *place = *sample;
             }
             if let Some([last, beside]) = some.get_mut(width - 1 - block * 2..=width - block * 2) {
@@ -106,7 +115,9 @@ impl Lighter<'_> {
             some
         };
         let (upper, lower) = (twice(row.luma), twice(lower));
-        let rest = |samples: &'_ [u8]| -> Vec<u8> { samples.get(block..block + LANES).unwrap_or_default().to_vec() };
+        let rest = |samples: &'_ [u8]| -> Vec<u8> {
+            samples.get(block..block + LANES).unwrap_or_default().to_vec()
+        };
         let (blue, red) = (rest(row.blue), rest(row.red));
         let row = Row { luma: &upper, blue: &blue, red: &red };
         if let (Some(reds), Some(greens), Some(blues)) =
@@ -146,13 +157,19 @@ impl Lighter<'_> {
             self.whole(band, line, &mut full.chunks_exact_mut(stride));
             for channel in full.chunks_exact_mut(stride) {
                 // The last column is alone: the same stands beside it.
-                if let Some([last, beside]) = width.checked_sub(1).and_then(|last| channel.get_mut(last..=width).map(|pair| (last, pair))).map(|(_, pair)| pair) {
+                if let Some([last, beside]) = width
+                    .checked_sub(1)
+                    .and_then(|last| channel.get_mut(last..=width).map(|pair| (last, pair)))
+                    .map(|(_, pair)| pair)
+                {
                     *beside = *last;
                 }
             }
         }
         let [upper, lower] = &full;
-        for ((to, upper), lower) in row.zip(upper.chunks_exact(stride)).zip(lower.chunks_exact(stride)) {
+        for ((to, upper), lower) in
+            row.zip(upper.chunks_exact(stride)).zip(lower.chunks_exact(stride))
+        {
             convert::averaged(upper, lower, to);
         }
         self.full = full;

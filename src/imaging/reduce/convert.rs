@@ -1,13 +1,13 @@
 //! Rows of samples to rows of light, one channel after the other.
 //!
-//! Every row that is read has room for whole [`LANES`] behind its last sample, and so has every one that is written: what stands there
+//! Every row that is read has room for whole [`LANES`](super::lanes::LANES) behind its last sample, and so has every one that is written: what stands there
 //! is computed with, and never looked at.
 #![allow(unsafe_code)] // To call what is compiled for vector instructions, where the processor has them.
 #![allow(clippy::inline_always)] // Loops are compiled with the instructions of the function that they stand in.
 
 use super::{
-    lanes::{LANES, Lanes, Portable},
-    light::{Gamma, Light, Srgb, Tone},
+    lanes::{Lanes, Portable},
+    light::{Light, Srgb, Tone},
 };
 
 /// Samples of luma and chroma that belong together.
@@ -48,7 +48,6 @@ macro_rules! vectorised {
             fn any<V: Lanes>($($argument: $type,)* light: &Light) {
                 match light {
                     Light::Srgb => $body::<V>($($argument,)* Srgb),
-                    Light::Gamma => $body::<V>($($argument,)* Gamma),
                     Light::Table(table) => $body::<V>($($argument,)* &**table),
                 }
             }
@@ -97,10 +96,6 @@ vectorised! {
     fn veiled = each_veiled(pixels: &[[u8; 4]], to: [&mut [i16]; 4]) by light
 }
 vectorised! {
-    /// Luma and chroma, in the places of red, green and blue, to colours: opaque.
-    fn colors = each_color(pixels: &mut [[[u8; 4]; LANES]])
-}
-vectorised! {
     /// Two rows, sample by sample beside each other.
     fn beside = each_beside(first: &[i16], second: &[i16], to: &mut [i16])
 }
@@ -131,7 +126,12 @@ fn mean<V: Lanes>([a, b, c, d]: [V; 4]) -> V {
 #[inline(always)]
 fn each<V: Lanes>(row: Row<'_>, [reds, greens, blues]: Colors<'_>, tone: impl Tone) {
     let (luma, blue, red) = (row.luma.as_chunks().0, row.blue.as_chunks().0, row.red.as_chunks().0);
-    let to = reds.as_chunks_mut().0.iter_mut().zip(greens.as_chunks_mut().0).zip(blues.as_chunks_mut().0);
+    let to = reds
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(greens.as_chunks_mut().0)
+        .zip(blues.as_chunks_mut().0);
     for ((((r, g), b), luma), (blue, red)) in to.zip(luma).zip(blue.iter().zip(red)) {
         let luma = V::of_bytes(luma).left::<7>();
         let [more_red, more_green, more_blue] = offsets(V::of_bytes(blue), V::of_bytes(red));
@@ -144,7 +144,12 @@ fn each<V: Lanes>(row: Row<'_>, [reds, greens, blues]: Colors<'_>, tone: impl To
 #[inline(always)]
 fn each_of_two<V: Lanes>(row: Row<'_>, [reds, greens, blues]: Colors<'_>, tone: impl Tone) {
     let (luma, blue, red) = (row.luma.as_chunks().0, row.blue.as_chunks().0, row.red.as_chunks().0);
-    let to = reds.as_chunks_mut().0.iter_mut().zip(greens.as_chunks_mut().0).zip(blues.as_chunks_mut().0);
+    let to = reds
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(greens.as_chunks_mut().0)
+        .zip(blues.as_chunks_mut().0);
     for ((((r, g), b), luma), (blue, red)) in to.zip(luma).zip(blue.iter().zip(red)) {
         let [even, odd] = V::of_pairs(luma).map(V::left::<7>);
         let [more_red, more_green, more_blue] = offsets(V::of_bytes(blue), V::of_bytes(red));
@@ -155,10 +160,20 @@ fn each_of_two<V: Lanes>(row: Row<'_>, [reds, greens, blues]: Colors<'_>, tone: 
 }
 
 #[inline(always)]
-fn mean_of_four<V: Lanes>(row: Row<'_>, lower: &[u8], [reds, greens, blues]: Colors<'_>, tone: impl Tone) {
+fn mean_of_four<V: Lanes>(
+    row: Row<'_>,
+    lower: &[u8],
+    [reds, greens, blues]: Colors<'_>,
+    tone: impl Tone,
+) {
     let (blue, red) = (row.blue.as_chunks().0, row.red.as_chunks().0);
     let luma = row.luma.as_chunks().0.iter().zip(lower.as_chunks().0);
-    let to = reds.as_chunks_mut().0.iter_mut().zip(greens.as_chunks_mut().0).zip(blues.as_chunks_mut().0);
+    let to = reds
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(greens.as_chunks_mut().0)
+        .zip(blues.as_chunks_mut().0);
     for ((((r, g), b), (upper, lower)), (blue, red)) in to.zip(luma).zip(blue.iter().zip(red)) {
         let ([one, two], [three, four]) = (V::of_pairs(upper), V::of_pairs(lower));
         let luma = [one, two, three, four].map(V::left::<7>);
@@ -195,7 +210,12 @@ fn each_beside<V: Lanes>(first: &[i16], second: &[i16], to: &mut [i16]) {
 
 #[inline(always)]
 fn each_opaque<V: Lanes>(pixels: &[[u8; 4]], [reds, greens, blues]: Colors<'_>, tone: impl Tone) {
-    let to = reds.as_chunks_mut().0.iter_mut().zip(greens.as_chunks_mut().0).zip(blues.as_chunks_mut().0);
+    let to = reds
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(greens.as_chunks_mut().0)
+        .zip(blues.as_chunks_mut().0);
     for (((r, g), b), pixels) in to.zip(pixels.as_chunks().0) {
         let [red, green, blue, _] = V::of_pixels(pixels);
         tone.light(red.left::<7>()).put(r);
@@ -205,8 +225,17 @@ fn each_opaque<V: Lanes>(pixels: &[[u8; 4]], [reds, greens, blues]: Colors<'_>, 
 }
 
 #[inline(always)]
-fn each_veiled<V: Lanes>(pixels: &[[u8; 4]], [reds, greens, blues, alphas]: [&mut [i16]; 4], tone: impl Tone) {
-    let to = reds.as_chunks_mut().0.iter_mut().zip(greens.as_chunks_mut().0).zip(blues.as_chunks_mut().0);
+fn each_veiled<V: Lanes>(
+    pixels: &[[u8; 4]],
+    [reds, greens, blues, alphas]: [&mut [i16]; 4],
+    tone: impl Tone,
+) {
+    let to = reds
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(greens.as_chunks_mut().0)
+        .zip(blues.as_chunks_mut().0);
     for ((((r, g), b), a), pixels) in to.zip(alphas.as_chunks_mut().0).zip(pixels.as_chunks().0) {
         let [red, green, blue, alpha] = V::of_pixels(pixels);
         // In units of 2⁻¹⁵: what is opaque becomes the most that there is, which multiplies fourteen bits like one.
@@ -215,17 +244,5 @@ fn each_veiled<V: Lanes>(pixels: &[[u8; 4]], [reds, greens, blues, alphas]: [&mu
         tone.light(green.left::<7>()).times(share).put(g);
         tone.light(blue.left::<7>()).times(share).put(b);
         alpha.left::<6>().put(a);
-    }
-}
-
-#[inline(always)]
-fn each_color<V: Lanes>(pixels: &mut [[[u8; 4]; LANES]]) {
-    for pixels in pixels {
-        let [luma, blue, red, _] = V::of_pixels(pixels);
-        let luma = luma.left::<7>();
-        // To the nearest; past full scale there is no more.
-        let sample = |offset| luma.plus_within(offset).max(V::all(0)).plus_within(V::all(64)).right::<7>();
-        let [red, green, blue] = offsets(blue, red).map(sample);
-        V::put_pixels([red, green, blue, V::all(255)], pixels);
     }
 }

@@ -47,7 +47,8 @@ mod portable {
                 let from = place * BLOCK * 2;
                 let both = pair.get(from..from + BLOCK * 2).unwrap_or_default().as_chunks::<2>().0;
                 for (sum, [one, other]) in sums.iter_mut().zip(both) {
-                    *sum += i32::from(*one) * i32::from(*first) + i32::from(*other) * i32::from(*second);
+                    *sum += i32::from(*one) * i32::from(*first)
+                        + i32::from(*other) * i32::from(*second);
                 }
             }
             for (sample, sum) in samples.iter_mut().zip(sums) {
@@ -56,11 +57,19 @@ mod portable {
         }
     }
 
-    pub(super) fn horizontal(row: &[i16], stride: usize, columns: &Kernel, pixels: &mut [[i16; 4]]) {
+    pub(super) fn horizontal(
+        row: &[i16],
+        stride: usize,
+        columns: &Kernel,
+        pixels: &mut [[i16; 4]],
+    ) {
         for (pixel, (start, weights)) in pixels.iter_mut().zip(columns.iter()) {
             for (sample, channel) in pixel.iter_mut().zip(row.chunks_exact(stride)) {
                 let samples = channel.get(start..start + weights.len()).unwrap_or_default();
-                let products = samples.iter().zip(weights).map(|(sample, weight)| i32::from(*sample) * i32::from(*weight));
+                let products = samples
+                    .iter()
+                    .zip(weights)
+                    .map(|(sample, weight)| i32::from(*sample) * i32::from(*weight));
                 *sample = rounded(products.sum());
             }
         }
@@ -70,10 +79,11 @@ mod portable {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m128i, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_madd_epi16, _mm_packs_epi32, _mm_set1_epi32, _mm_srai_epi32,
-        _mm_storel_epi64, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_hadd_epi32,
-        _mm256_loadu_si256, _mm256_madd_epi16, _mm256_packs_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi32,
-        _mm256_setzero_si256, _mm256_srai_epi32, _mm256_storeu_si256, _mm256_zextsi128_si256,
+        __m128i, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_madd_epi16, _mm_packs_epi32,
+        _mm_set1_epi32, _mm_srai_epi32, _mm_storel_epi64, _mm256_add_epi32, _mm256_castsi256_si128,
+        _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
+        _mm256_packs_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_setzero_si256,
+        _mm256_srai_epi32, _mm256_storeu_si256, _mm256_zextsi128_si256,
     };
 
     use super::{BLOCK, Kernel, ONE, SHIFT};
@@ -85,7 +95,8 @@ mod avx2 {
             let mut sums = [half; 4];
             for (pair, [first, second]) in pairs.iter().zip(weights) {
                 let Some(both) = pair.as_chunks::<{ BLOCK * 2 }>().0.get(place) else { continue };
-                let weight = _mm256_set1_epi32(i32::from(*second) << 16 | i32::from(*first) & 0xffff);
+                let weight =
+                    _mm256_set1_epi32(i32::from(*second) << 16 | i32::from(*first) & 0xffff);
                 for (sum, samples) in sums.iter_mut().zip(both.as_chunks::<16>().0) {
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(load(samples), weight));
                 }
@@ -107,7 +118,12 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn horizontal(row: &[i16], stride: usize, columns: &Kernel, pixels: &mut [[i16; 4]]) {
+    pub(super) fn horizontal(
+        row: &[i16],
+        stride: usize,
+        columns: &Kernel,
+        pixels: &mut [[i16; 4]],
+    ) {
         // Of a length that is known beforehand, the sums are straight lines of code.
         match columns.taps() {
             8 => sums::<8>(row, stride, columns, pixels),
@@ -121,16 +137,22 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    fn sums<const TAPS: usize>(row: &[i16], stride: usize, columns: &Kernel, pixels: &mut [[i16; 4]]) {
+    fn sums<const TAPS: usize>(
+        row: &[i16],
+        stride: usize,
+        columns: &Kernel,
+        pixels: &mut [[i16; 4]],
+    ) {
         let mut channels: [&[i16]; 4] = [&[]; 4];
         for (channel, samples) in channels.iter_mut().zip(row.chunks_exact(stride)) {
             *channel = samples;
         }
-        let of = |channel: &[i16], start: usize, weights: &[i16; TAPS]| {
-            match channel.get(start..).and_then(|rest| rest.first_chunk::<TAPS>()) {
-                Some(samples) => products(samples, weights),
-                None => _mm256_setzero_si256(),
-            }
+        let of = |channel: &[i16], start: usize, weights: &[i16; TAPS]| match channel
+            .get(start..)
+            .and_then(|rest| rest.first_chunk::<TAPS>())
+        {
+            Some(samples) => products(samples, weights),
+            None => _mm256_setzero_si256(),
         };
         for (pixel, (start, weights)) in pixels.iter_mut().zip(columns.iter()) {
             let Some(weights) = weights.first_chunk::<TAPS>() else { return };
@@ -144,7 +166,10 @@ mod avx2 {
         for (pixel, (start, weights)) in pixels.iter_mut().zip(columns.iter()) {
             let mut sums = [_mm256_setzero_si256(); 4];
             for (sum, channel) in sums.iter_mut().zip(row.chunks_exact(stride)) {
-                *sum = products(channel.get(start..start + weights.len()).unwrap_or_default(), weights);
+                *sum = products(
+                    channel.get(start..start + weights.len()).unwrap_or_default(),
+                    weights,
+                );
             }
             store_four(pixel, gathered(sums));
         }
@@ -164,7 +189,8 @@ mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn products(samples: &[i16], weights: &[i16]) -> __m256i {
-        let ((samples, last), (weights, last_weights)) = (samples.as_chunks::<16>(), weights.as_chunks::<16>());
+        let ((samples, last), (weights, last_weights)) =
+            (samples.as_chunks::<16>(), weights.as_chunks::<16>());
         let mut sum = match (last.first_chunk(), last_weights.first_chunk()) {
             (Some(samples), Some(weights)) => {
                 _mm256_zextsi128_si256(_mm_madd_epi16(load_eight(samples), load_eight(weights)))

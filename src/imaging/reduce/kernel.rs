@@ -13,11 +13,15 @@ const LOBES: usize = 3;
 const STEPS: usize = 1024;
 /// sinc(x) · sinc(x / 3) at x = 0, 1/1024, … 3 and a little further. A line between two of them is off by less than a millionth.
 static LANCZOS: LazyLock<Vec<f32>> = LazyLock::new(|| {
-    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+    let sinc = |x: f64| {
+        if x == 0.0 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) }
+    };
     let at = |step: usize| count(step) / count(STEPS);
     #[allow(clippy::cast_possible_truncation)] // To the nearest.
     let value = |x: f64| (sinc(x) * sinc(x / count(LOBES))) as f32;
-    (0..=LOBES * STEPS + 1).map(|step| if step < LOBES * STEPS { value(at(step)) } else { 0.0 }).collect()
+    (0..=LOBES * STEPS + 1)
+        .map(|step| if step < LOBES * STEPS { value(at(step)) } else { 0.0 })
+        .collect()
 });
 
 /// How an axis is divided anew.
@@ -66,7 +70,9 @@ impl Kernel {
             let middle = axis.start + (count(index) + 0.5) * ratio;
             let from = floor(middle - reach).clamp(axis.first, axis.end.max(axis.first + 1) - 1);
             let until = (floor(middle + reach) + 1).min(axis.end).max(from + 1);
-            let value = |sample: usize, further: f64| lanczos((count(sample) + further + 0.5 - middle) / scale);
+            let value = |sample: usize, further: f64| {
+                lanczos((count(sample) + further + 0.5 - middle) / scale)
+            };
             values.clear();
             if axis.is_averaged {
                 points.clear();
@@ -109,7 +115,10 @@ impl Kernel {
 
     /// For each sample of the result, the first sample that it is made of, and the weights from that on, [`Kernel::taps`] of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[i16])> {
-        self.spans.iter().zip(self.weights.chunks_exact(self.taps)).map(|(span, weights)| (span.start, weights))
+        self.spans
+            .iter()
+            .zip(self.weights.chunks_exact(self.taps))
+            .map(|(span, weights)| (span.start, weights))
     }
 
     /// What [`Kernel::iter`] has for one sample of the result, without whole groups of zeros at the end.

@@ -25,8 +25,6 @@ pub(super) trait Lanes: Copy {
     fn put(self, place: &mut [i16; LANES]);
     /// Puts down both by turns.
     fn put_pairs(self, other: Self, place: &mut [i16; 2 * LANES]);
-    /// Puts down pixels, of channels of 0 to 255.
-    fn put_pixels(channels: [Self; 4], place: &mut [[u8; 4]; LANES]);
     /// The sum.
     fn plus(self, other: Self) -> Self;
     /// The sum, or the end of the range if it would pass that.
@@ -77,7 +75,9 @@ impl Lanes for Portable {
     #[inline(always)]
     fn of_pairs(bytes: &[u8; 2 * LANES]) -> [Self; 2] {
         let (mut even, mut odd) = ([0; LANES], [0; LANES]);
-        for ((even, odd), [first, second]) in even.iter_mut().zip(&mut odd).zip(bytes.as_chunks::<2>().0) {
+        for ((even, odd), [first, second]) in
+            even.iter_mut().zip(&mut odd).zip(bytes.as_chunks::<2>().0)
+        {
             (*even, *odd) = (i16::from(*first), i16::from(*second));
         }
         [Self(even), Self(odd)]
@@ -85,14 +85,22 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn of_pixels(pixels: &[[u8; 4]; LANES]) -> [Self; 4] {
-        let channel = |channel: fn(&[u8; 4]) -> u8| Self(pixels.map(|pixel| i16::from(channel(&pixel))));
-        [channel(|[red, ..]| *red), channel(|[_, green, ..]| *green), channel(|[.., blue, _]| *blue), channel(|[.., alpha]| *alpha)]
+        let channel =
+            |channel: fn(&[u8; 4]) -> u8| Self(pixels.map(|pixel| i16::from(channel(&pixel))));
+        [
+            channel(|[red, ..]| *red),
+            channel(|[_, green, ..]| *green),
+            channel(|[.., blue, _]| *blue),
+            channel(|[.., alpha]| *alpha),
+        ]
     }
 
     #[inline(always)]
     fn of_turns(numbers: &[i16; 2 * LANES]) -> [Self; 2] {
         let (mut even, mut odd) = ([0; LANES], [0; LANES]);
-        for ((even, odd), [first, second]) in even.iter_mut().zip(&mut odd).zip(numbers.as_chunks::<2>().0) {
+        for ((even, odd), [first, second]) in
+            even.iter_mut().zip(&mut odd).zip(numbers.as_chunks::<2>().0)
+        {
             (*even, *odd) = (*first, *second);
         }
         [Self(even), Self(odd)]
@@ -105,17 +113,10 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn put_pairs(self, other: Self, place: &mut [i16; 2 * LANES]) {
-        for (pair, (one, other)) in place.as_chunks_mut::<2>().0.iter_mut().zip(self.0.into_iter().zip(other.0)) {
+        for (pair, (one, other)) in
+            place.as_chunks_mut::<2>().0.iter_mut().zip(self.0.into_iter().zip(other.0))
+        {
             *pair = [one, other];
-        }
-    }
-
-    #[inline(always)]
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 255.
-    fn put_pixels([red, green, blue, alpha]: [Self; 4], place: &mut [[u8; 4]; LANES]) {
-        let channels = red.0.into_iter().zip(green.0).zip(blue.0.into_iter().zip(alpha.0));
-        for (pixel, ((red, green), (blue, alpha))) in place.iter_mut().zip(channels) {
-            *pixel = [red, green, blue, alpha].map(|channel| channel as u8);
         }
     }
 
@@ -170,10 +171,12 @@ pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256i, _mm_loadu_si128, _mm256_add_epi16, _mm256_adds_epi16, _mm256_and_si256, _mm256_blendv_epi8, _mm256_cmpgt_epi16,
-        _mm256_cvtepu8_epi16, _mm256_loadu_si256,
-        _mm256_max_epi16, _mm256_mulhrs_epi16, _mm256_packus_epi32, _mm256_permute2x128_si256, _mm256_permute4x64_epi64,
-        _mm256_set1_epi16, _mm256_set1_epi32, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_unpackhi_epi16, _mm256_unpacklo_epi16,
+        __m256i, _mm_loadu_si128, _mm256_add_epi16, _mm256_adds_epi16, _mm256_and_si256,
+        _mm256_blendv_epi8, _mm256_cmpgt_epi16, _mm256_cvtepu8_epi16, _mm256_loadu_si256,
+        _mm256_max_epi16, _mm256_mulhrs_epi16, _mm256_packus_epi32, _mm256_permute2x128_si256,
+        _mm256_permute4x64_epi64, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_slli_epi16,
+        _mm256_srli_epi16, _mm256_srli_epi32, _mm256_storeu_si256, _mm256_unpackhi_epi16,
+        _mm256_unpacklo_epi16,
     };
 
     use super::{LANES, Lanes};
@@ -185,7 +188,9 @@ mod avx2 {
     #[inline(always)]
     fn packed(first: __m256i, second: __m256i) -> Avx2 {
         // SAFETY: as below. What is packed half by half is put in order.
-        Avx2(unsafe { _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(first, second)) })
+        Avx2(unsafe {
+            _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(first, second))
+        })
     }
 
     // SAFETY, of all below: whoever names the type does so within a function that is compiled for AVX2. Arrays are as long as what is
@@ -210,7 +215,10 @@ mod avx2 {
         fn of_pairs(bytes: &[u8; 2 * LANES]) -> [Self; 2] {
             unsafe {
                 let both = _mm256_loadu_si256(bytes.as_ptr().cast());
-                [Self(_mm256_and_si256(both, _mm256_set1_epi16(255))), Self(_mm256_srli_epi16::<8>(both))]
+                [
+                    Self(_mm256_and_si256(both, _mm256_set1_epi16(255))),
+                    Self(_mm256_srli_epi16::<8>(both)),
+                ]
             }
         }
 
@@ -223,7 +231,10 @@ mod avx2 {
                 [
                     packed(low(first), low(second)),
                     packed(low(_mm256_srli_epi32::<8>(first)), low(_mm256_srli_epi32::<8>(second))),
-                    packed(low(_mm256_srli_epi32::<16>(first)), low(_mm256_srli_epi32::<16>(second))),
+                    packed(
+                        low(_mm256_srli_epi32::<16>(first)),
+                        low(_mm256_srli_epi32::<16>(second)),
+                    ),
                     packed(_mm256_srli_epi32::<24>(first), _mm256_srli_epi32::<24>(second)),
                 ]
             }
@@ -250,21 +261,13 @@ mod avx2 {
             let (halves, _) = place.as_chunks_mut::<LANES>();
             if let [first, second] = halves {
                 unsafe {
-                    let (low, high) = (_mm256_unpacklo_epi16(self.0, other.0), _mm256_unpackhi_epi16(self.0, other.0));
+                    let (low, high) = (
+                        _mm256_unpacklo_epi16(self.0, other.0),
+                        _mm256_unpackhi_epi16(self.0, other.0),
+                    );
                     Self(_mm256_permute2x128_si256::<0x20>(low, high)).put(first);
                     Self(_mm256_permute2x128_si256::<0x31>(low, high)).put(second);
                 }
-            }
-        }
-
-        #[inline(always)]
-        fn put_pixels([red, green, blue, alpha]: [Self; 4], place: &mut [[u8; 4]; LANES]) {
-            let (first, second) = (red.plus(green.left::<8>()).0, blue.plus(alpha.left::<8>()).0);
-            unsafe {
-                let (low, high) = (_mm256_unpacklo_epi16(first, second), _mm256_unpackhi_epi16(first, second));
-                let place: *mut __m256i = place.as_mut_ptr().cast();
-                _mm256_storeu_si256(place, _mm256_permute2x128_si256::<0x20>(low, high));
-                _mm256_storeu_si256(place.add(1), _mm256_permute2x128_si256::<0x31>(low, high));
             }
         }
 
@@ -290,7 +293,9 @@ mod avx2 {
 
         #[inline(always)]
         fn choose(self, limit: Self, above: Self, below: Self) -> Self {
-            Self(unsafe { _mm256_blendv_epi8(below.0, above.0, _mm256_cmpgt_epi16(self.0, limit.0)) })
+            Self(unsafe {
+                _mm256_blendv_epi8(below.0, above.0, _mm256_cmpgt_epi16(self.0, limit.0))
+            })
         }
 
         #[inline(always)]

@@ -19,8 +19,6 @@ const MOST: f32 = 16_320.0;
 pub(in crate::imaging) enum Light {
     /// As sRGB says.
     Srgb,
-    /// What the sample says: gamma light.
-    Gamma,
     /// By a table.
     Table(Box<[i16; 256]>),
 }
@@ -46,24 +44,15 @@ impl Tone for Srgb {
     }
 }
 
-/// [`Light::Gamma`].
-#[derive(Clone, Copy)]
-pub(super) struct Gamma;
-
-impl Tone for Gamma {
-    #[inline(always)]
-    fn light<V: Lanes>(self, samples: V) -> V {
-        samples.right::<1>()
-    }
-}
-
 /// [`Light::Table`], of the nearest sample.
 impl Tone for &[i16; 256] {
     #[inline(always)]
     fn light<V: Lanes>(self, samples: V) -> V {
         let mut numbers = [0; LANES];
         samples.plus_within(V::all(64)).right::<7>().put(&mut numbers);
-        V::of(&numbers.map(|sample| usize::try_from(sample).ok().and_then(|sample| self.get(sample)).copied().unwrap_or(0)))
+        V::of(&numbers.map(|sample| {
+            usize::try_from(sample).ok().and_then(|sample| self.get(sample)).copied().unwrap_or(0)
+        }))
     }
 }
 
@@ -72,8 +61,9 @@ impl Light {
     pub(in crate::imaging) fn of(curve: Option<&Curve>) -> Self {
         let Some(curve) = curve else { return Light::Srgb };
         let samples: Vec<f32> = (0..=255_u8).map(|sample| f32::from(sample) / 255.0).collect();
-        let is_srgb =
-            samples.iter().all(|sample| (curve.light(*sample) - color::light(*sample)).abs() < ALIKE);
+        let is_srgb = samples
+            .iter()
+            .all(|sample| (curve.light(*sample) - color::light(*sample)).abs() < ALIKE);
         if is_srgb {
             return Light::Srgb;
         }
@@ -92,7 +82,8 @@ impl Light {
         let mut samples = vec![255; FULL].into_boxed_slice();
         let mut from = 0;
         for (sample, (here, next)) in (0_u8..).zip(lights.iter().zip(lights.iter().skip(1))) {
-            let until = usize::try_from(i32::from(*here) + i32::from(*next)).unwrap_or(0).div_ceil(2);
+            let until =
+                usize::try_from(i32::from(*here) + i32::from(*next)).unwrap_or(0).div_ceil(2);
             if let Some(these) = samples.get_mut(from..until) {
                 these.fill(sample);
                 from = until;

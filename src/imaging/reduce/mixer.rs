@@ -95,7 +95,11 @@ impl Mixer {
 
     /// Takes the row that is to come, which `fill` puts down, channel by channel; each has room for a multiple of thirty-two samples.
     /// `done` gets the rows of the result that are made of it.
-    pub(super) fn take(&mut self, fill: impl FnOnce(&mut std::slice::ChunksExactMut<'_, i16>), mut done: impl FnMut(&[[i16; 4]])) {
+    pub(super) fn take(
+        &mut self,
+        fill: impl FnOnce(&mut std::slice::ChunksExactMut<'_, i16>),
+        mut done: impl FnMut(&[[i16; 4]]),
+    ) {
         let [first, second] = &mut self.pair;
         let is_second = self.next % 2 == 1;
         let row = if is_second { &mut *second } else { &mut *first };

@@ -1,5 +1,5 @@
-//! Making a picture smaller while it is decoded: rows go in as the decoder has them, and rows of the result come out. Lanczos3, in
-//! linear light for the truest picture, in gamma light for the quickest; in whole numbers, so that every processor makes the same of it.
+//! Making a picture smaller while it is decoded: rows go in as the decoder has them, and rows of the result come out. Lanczos3 in
+//! linear light, in whole numbers, so that every processor makes the same of it.
 //!
 //! ```text
 //!   decoder ─▶ convert ─────▶ mixer ────────────────────────▶ paint
@@ -16,18 +16,18 @@ mod light;
 mod mixer;
 mod paint;
 mod pixels;
-mod planar;
 
 use std::ops::Range;
 
-use self::{kernel::Axis, mixer::Kernels};
 pub(super) use self::light::Light;
+use self::{kernel::Axis, mixer::Kernels};
 use super::{
     control::{Control, Failure},
     picture::Raster,
-    planes::{Part, Planes, Shape},
+    planes::{Part, Planes},
     rows::Rows,
 };
+use crate::domain::transform::Profile;
 
 /// Which part of a picture becomes how large.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,17 +38,8 @@ pub(super) struct Reduction {
     pub within: [u32; 4],
     /// The size that the part gets: no larger than it is.
     pub size: (u32, u32),
-    /// How pixels are mixed.
-    pub mixing: Mixing,
-}
-
-/// How pixels are mixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mixing {
-    /// As light mixes.
-    Linear,
-    /// As they are stored.
-    Gamma,
+    /// Whether quality or speed counts for more.
+    pub profile: Profile,
 }
 
 /// What of a picture's detail is left before it is mixed.
@@ -83,7 +74,7 @@ impl Reduction {
 
     /// What detail is needed of pixels that are all decoded.
     pub(super) fn detail(&self) -> Detail {
-        let is_averaged = self.mixing == Mixing::Linear && self.ratio() >= MANY;
+        let is_averaged = self.ratio() >= MANY;
         Detail { is_averaged, ..Detail::ALL }
     }
 
@@ -106,7 +97,8 @@ impl Reduction {
             8 => ([below, left, down, across], [from_below, x, height, width]),
             _ => (self.part, self.within),
         };
-        let size = if (5..=8).contains(&orientation) { (self.size.1, self.size.0) } else { self.size };
+        let size =
+            if (5..=8).contains(&orientation) { (self.size.1, self.size.0) } else { self.size };
         Self { part, within, size, ..self }
     }
 
@@ -143,16 +135,14 @@ fn whole(place: f64) -> usize {
 pub(super) struct Reducer {
     size: (u32, u32),
     detail: Detail,
-    axes: [Axis; 2],
     kernels: Kernels,
 }
 
 impl Reducer {
     /// For pictures of which that detail is left.
     pub(super) fn new(reduction: &Reduction, detail: Detail) -> Self {
-        let axes = reduction.axes(detail);
-        let [across, down] = axes;
-        Self { size: reduction.size, detail, axes, kernels: Kernels::new(across, down) }
+        let [across, down] = reduction.axes(detail);
+        Self { size: reduction.size, detail, kernels: Kernels::new(across, down) }
     }
 
     /// What is to be decoded.
@@ -172,20 +162,25 @@ impl Reducer {
     ///
     /// # Errors
     /// The decoder's, and what is asked of the control.
-    pub(super) fn planes(self, source: &mut dyn Planes, light: &Light, control: &Control) -> Result<Raster<u8>, Failure> {
-        match (source.shape(), light) {
-            (Shape::Color { across, down }, Light::Gamma) if !self.detail.is_averaged => {
-                planar::reduce(self, source, [across, down], control)
-            }
-            _ => colors::reduce(self, source, light, control),
-        }
+    pub(super) fn planes(
+        self,
+        source: &mut dyn Planes,
+        light: &Light,
+        control: &Control,
+    ) -> Result<Raster<u8>, Failure> {
+        colors::reduce(self, source, light, control)
     }
 
     /// Reduces what a decoder hands over.
     ///
     /// # Errors
     /// The decoder's, and what is asked of the control.
-    pub(super) fn rows(self, source: &mut dyn Rows, light: &Light, control: &Control) -> Result<Raster<u8>, Failure> {
+    pub(super) fn rows(
+        self,
+        source: &mut dyn Rows,
+        light: &Light,
+        control: &Control,
+    ) -> Result<Raster<u8>, Failure> {
         pixels::reduce(self, source, light, control)
     }
 }

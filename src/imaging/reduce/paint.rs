@@ -1,10 +1,6 @@
 //! Rows of light back to rows of samples.
 
-use super::{
-    convert,
-    lanes::LANES,
-    light::{FULL, Light},
-};
+use super::light::{FULL, Light};
 use crate::imaging::picture::Raster;
 
 /// A picture that is filled row by row.
@@ -13,13 +9,11 @@ pub(super) struct Paint {
     picture: Raster<u8>,
     /// Bytes that are filled.
     at: usize,
-    /// Bytes that are filled, of chroma.
-    beside: usize,
 }
 
 impl Paint {
     pub(super) fn new((width, height): (u32, u32), light: &Light) -> Self {
-        Self { samples: light.samples(), picture: Raster::<u8>::new(width, height), at: 0, beside: 0 }
+        Self { samples: light.samples(), picture: Raster::<u8>::new(width, height), at: 0 }
     }
 
     /// The next row, of what has no alpha.
@@ -49,9 +43,11 @@ impl Paint {
         const OPAQUE: i16 = 255 << 6;
         let samples = &self.samples;
         let row = self.picture.get_mut(self.at..self.at + lights.len() * 4).unwrap_or_default();
-        for (pixel, [red, green, blue, alpha]) in row.as_chunks_mut::<4>().0.iter_mut().zip(lights) {
+        for (pixel, [red, green, blue, alpha]) in row.as_chunks_mut::<4>().0.iter_mut().zip(lights)
+        {
             if *alpha == OPAQUE {
-                *pixel = [sample(samples, *red), sample(samples, *green), sample(samples, *blue), 255];
+                *pixel =
+                    [sample(samples, *red), sample(samples, *green), sample(samples, *blue), 255];
                 continue;
             }
             // Beside edges it may be more than all there is, and so are the colours.
@@ -66,42 +62,6 @@ impl Paint {
             *pixel = [of(*red), of(*green), of(*blue), transparency];
         }
         self.at += lights.len() * 4;
-    }
-
-    /// The next row of luma, in the place of red.
-    pub(super) fn luma(&mut self, lights: &[[i16; 4]]) {
-        let samples = &self.samples;
-        let row = self.picture.get_mut(self.at..self.at + lights.len() * 4).unwrap_or_default();
-        for ([place, ..], [luma, ..]) in row.as_chunks_mut::<4>().0.iter_mut().zip(lights) {
-            *place = sample(samples, *luma);
-        }
-        self.at += lights.len() * 4;
-    }
-
-    /// The next row of chroma, in the places of green and blue.
-    pub(super) fn chroma(&mut self, lights: &[[i16; 4]]) {
-        let samples = &self.samples;
-        let row = self.picture.get_mut(self.beside..self.beside + lights.len() * 4).unwrap_or_default();
-        for ([_, blue, red, _], [more_blue, more_red, ..]) in row.as_chunks_mut::<4>().0.iter_mut().zip(lights) {
-            (*blue, *red) = (sample(samples, *more_blue), sample(samples, *more_red));
-        }
-        self.beside += lights.len() * 4;
-    }
-
-    /// The picture, of which luma and chroma stand in the places of colours.
-    pub(super) fn finish_colors(mut self) -> Raster<u8> {
-        let pixels = self.picture.as_chunks_mut::<4>().0;
-        let (blocks, rest) = pixels.as_chunks_mut::<LANES>();
-        convert::colors(blocks);
-        let mut block = [[0; 4]; LANES];
-        for (place, pixel) in block.iter_mut().zip(rest.iter()) {
-            *place = *pixel;
-        }
-        convert::colors(std::slice::from_mut(&mut block));
-        for (pixel, place) in rest.iter_mut().zip(block) {
-            *pixel = place;
-        }
-        self.picture
     }
 
     /// The picture.

@@ -21,15 +21,22 @@ pub(super) fn reduce(
     let step = reducer.detail.step();
     let mut mixer = Mixer::new(reducer.kernels, if has_alpha { 4 } else { 3 });
     let columns = mixer.columns();
-    let mut lighter =
-        Lighter { from: columns.start * step, until: columns.end * step, light, pixels: Vec::new(), full: Default::default() };
+    let mut lighter = Lighter {
+        from: columns.start * step,
+        until: columns.end * step,
+        light,
+        pixels: Vec::new(),
+        full: Default::default(),
+    };
     let last = (source.size().1 as usize).saturating_sub(1);
     let mut line = 0;
     while let Some(row) = source.next()? {
         control.check()?;
         let place = line / step;
         if place == mixer.next() && !mixer.is_done() {
-            let done = |lights: &[[i16; 4]]| if has_alpha { paint.veiled(lights) } else { paint.opaque(lights) };
+            let done = |lights: &[[i16; 4]]| {
+                if has_alpha { paint.veiled(lights) } else { paint.opaque(lights) }
+            };
             if step == 1 {
                 mixer.take(|to| lighter.whole(row, to), done);
             } else if line % 2 == 1 {
@@ -97,7 +104,9 @@ impl Lighter<'_> {
     fn averaged(&self, which: [usize; 2], to: &mut ChunksExactMut<'_, i16>) {
         let [Some(upper), Some(lower)] = which.map(|row| self.full.get(row)) else { return };
         let stride = self.stride();
-        for ((to, upper), lower) in to.zip(upper.chunks_exact(stride)).zip(lower.chunks_exact(stride)) {
+        for ((to, upper), lower) in
+            to.zip(upper.chunks_exact(stride)).zip(lower.chunks_exact(stride))
+        {
             convert::averaged(upper, lower, to);
         }
     }

@@ -80,13 +80,13 @@ pub(super) fn most_after(operation: &Operation, size: Size, limits: &Limits) -> 
 }
 
 /// How `resize` brings a picture of size `from` to another.
-pub(super) fn way(resize: &Resize, from: Size, profile: Profile) -> Way {
-    resize::way(&resize::layout(resize, from), from, profile)
+pub(super) fn way(resize: &Resize, from: Size) -> Way {
+    resize::way(&resize::layout(resize, from), from)
 }
 
 /// Bytes that are held, beside the pixels before and after, while a picture of size `from` and `sample` bytes a sample is resized.
-pub(super) fn resizing(resize: &Resize, from: Size, profile: Profile, sample: u64) -> u64 {
-    resize::held(&resize::layout(resize, from), from, profile, sample)
+pub(super) fn resizing(resize: &Resize, from: Size, sample: u64) -> u64 {
+    resize::held(&resize::layout(resize, from), from, sample)
 }
 
 /// The size that `resize` makes of `from`.
@@ -202,8 +202,7 @@ impl Work<'_> {
                 None => frame,
             },
             Operation::Resize(resize) => {
-                let profile = self.spec.profile;
-                resize::resize::<S>(frame, resize, profile, self.has_alpha, space, control)?
+                resize::resize::<S>(frame, resize, self.has_alpha, space, control)?
             }
             Operation::Crop(crop) => crop::crop::<S>(&frame, crop)?,
             Operation::Rotate(degrees) => {

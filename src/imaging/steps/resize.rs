@@ -14,15 +14,13 @@ use super::Size;
 use crate::{
     domain::{
         error::{Error, Result},
-        transform::{
-            Crop, Fit, Gravity, Length, Operation, Place, Point, Profile, Resize,
-        },
+        transform::{Crop, Fit, Gravity, Length, Operation, Place, Point, Profile, Resize},
     },
     imaging::{
         color::Space,
         control::{Control, Failure},
         picture::Raster,
-        reduce::{Light, Mixing, Reducer, Reduction},
+        reduce::{Light, Reducer, Reduction},
         rows::Whole,
         sample::Sample,
         svg::View,
@@ -165,17 +163,15 @@ pub(super) fn reduction(
     // The engine looks at all of the small picture, and cuts then.
     let fit = if is_found { Fit::Outside } else { resize.fit };
     let layout = layout(&Resize { fit, ..*resize }, (across, down));
-    let mixing = match way(&layout, (across, down), profile) {
-        Way::Kept => return None,
-        Way::LinearLight => Mixing::Linear,
-        Way::GammaLight => Mixing::Gamma,
-    };
+    if !matches!(way(&layout, (across, down)), Way::LinearLight) {
+        return None;
+    }
     let [left, top, width, height] = layout.source;
     if f64::from(layout.picture.0) > width || f64::from(layout.picture.1) > height {
         return None;
     }
     let part = [left + f64::from(x), top + f64::from(y), width, height];
-    let reduction = Reduction { part, within: area, size: layout.picture, mixing };
+    let reduction = Reduction { part, within: area, size: layout.picture, profile };
     let canvas = self::layout(resize, (across, down)).canvas;
     let [width, height] = [canvas.0, canvas.1].map(Length::Pixels);
     let left = if is_found {
@@ -225,9 +221,9 @@ fn share(space: u32, fraction: f64) -> u32 {
 }
 
 /// Bytes that are held while a picture of size `from` is resized, beside it and the result.
-pub(super) fn held(layout: &Layout, from: Size, profile: Profile, sample: u64) -> u64 {
+pub(super) fn held(layout: &Layout, from: Size, sample: u64) -> u64 {
     let bytes = |across: u32, down: u32| u64::from(across) * u64::from(down) * 4 * sample;
-    match way(layout, from, profile) {
+    match way(layout, from) {
         Way::Kept => 0,
         Way::LinearLight => linear::held(layout, from),
         Way::GammaLight => {
@@ -245,14 +241,13 @@ pub(super) fn held(layout: &Layout, from: Size, profile: Profile, sample: u64) -
 pub(super) fn resize<S: Sample>(
     frame: Raster<S>,
     resize: &Resize,
-    profile: Profile,
     has_alpha: bool,
     space: &Space,
     control: &Control,
 ) -> Result<Raster<S>, Failure> {
     let size = frame.dimensions();
     let layout = layout(resize, size);
-    let picture = match way(&layout, size, profile) {
+    let picture = match way(&layout, size) {
         Way::Kept => frame,
         Way::LinearLight => in_linear_light::<S>(&frame, &layout, has_alpha, space, control)?,
         Way::GammaLight => in_gamma_light::<S>(&frame, &layout, has_alpha)?,
@@ -279,13 +274,13 @@ pub(in crate::imaging) enum Way {
 }
 
 /// Making a picture smaller in gamma light darkens fine detail; making it larger in linear light puts dark halos around edges.
-pub(super) fn way(layout: &Layout, from: Size, profile: Profile) -> Way {
+pub(super) fn way(layout: &Layout, from: Size) -> Way {
     let [left, top, width, height] = layout.source;
     let is_whole = [left, top, width, height] == [0.0, 0.0, from.0.into(), from.1.into()];
     let (across, down) = (f64::from(layout.picture.0), f64::from(layout.picture.1));
     if is_whole && layout.picture == from {
         Way::Kept
-    } else if profile == Profile::Best && across * down < width * height {
+    } else if across * down < width * height {
         Way::LinearLight
     } else {
         Way::GammaLight
@@ -306,7 +301,7 @@ fn in_linear_light<S: Sample>(
     let (width, height) = eight.dimensions();
     let within = [0, 0, width, height];
     let (part, size) = (layout.source, layout.picture);
-    let reduction = Reduction { part, within, size, mixing: Mixing::Linear };
+    let reduction = Reduction { part, within, size, profile: Profile::Best };
     let mut rows = Whole::new(eight, has_alpha);
     let reducer = Reducer::new(&reduction, reduction.detail());
     let made = reducer.rows(&mut rows, &Light::of(space.curve()), control)?;

@@ -14,7 +14,7 @@ use crate::{
         color::Color,
         error::{Code, Error},
         limits::Limits,
-        transform::{Extent, Fit, Gravity, Length, Mark, Point, Profile, Resize, Watermark},
+        transform::{Extent, Fit, Gravity, Length, Mark, Point, Resize, Watermark},
     },
     imaging::{
         Overlays,
@@ -106,7 +106,7 @@ fn picture(
         Pixels::Eight(raster) => raster,
         sixteen => sixteen.eight().into_owned(),
     };
-    resize::resize::<u8>(pixels, &resize, Profile::Best, has_alpha, &SRGB, control)
+    resize::resize::<u8>(pixels, &resize, has_alpha, &SRGB, control)
 }
 
 /// How a picture becomes a mark for frames of size `frame`.

@@ -97,10 +97,8 @@ pub(in crate::imaging) fn open<'a>(
         if start < end { start / length..end.div_ceil(length) } else { 0..0 }
     };
     let bands = within(&part.rows, height, band);
-    let wanted = [
-        within(&part.columns, width, mcu_width),
-        bands.start * rows..(bands.end * rows).min(down),
-    ];
+    let wanted =
+        [within(&part.columns, width, mcu_width), bands.start * rows..(bands.end * rows).min(down)];
     // Single coefficients are passed over in the smallest blocks, and outside of what is wanted.
     let passes = block <= 2 || wanted != [0..across, 0..down];
     let (components, samples) = components(&header, block, across, rows, size, passes)?;

@@ -57,16 +57,6 @@ impl<'a> Bands<'a> {
         Ok(Some(Self { decoder, shape, steps, buffers, rows, at: 0 }))
     }
 
-    /// Width and height of luma.
-    pub(in crate::imaging) const fn size(&self) -> (u32, u32) {
-        (self.decoder.frame().width, self.decoder.frame().height)
-    }
-
-    /// The profile of its colours.
-    pub(in crate::imaging) fn icc(&self) -> Option<&[u8]> {
-        self.decoder.icc()
-    }
-
     /// Reads what the buffers have room for, or what is left. Where nothing of it is wanted they stay as they are.
     fn read(&mut self, is_idle: bool) -> Result<(), Failure> {
         let height = self.decoder.frame().height;

@@ -33,6 +33,8 @@ pub(super) fn read(input: &[u8]) -> Option<Vec<u8>> {
     pieces.sort_by_key(|(number, ..)| *number);
     let (_, count, _) = *pieces.first()?;
     let is_whole = pieces.len() == usize::from(count)
-        && (1..).zip(&pieces).all(|(expected, (number, of, _))| *number == expected && *of == count);
+        && (1..)
+            .zip(&pieces)
+            .all(|(expected, (number, of, _))| *number == expected && *of == count);
     is_whole.then(|| pieces.iter().flat_map(|(.., piece)| piece.iter().copied()).collect())
 }

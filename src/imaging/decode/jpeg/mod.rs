@@ -8,9 +8,9 @@ mod rows;
 mod tests;
 mod turbo;
 
+pub(super) use self::reduced::{reduce, reducing};
 pub(in crate::imaging) use self::turbo::version;
 use self::turbo::{Color, Decoder};
-pub(super) use self::reduced::{reduce, reducing};
 use super::{Wanted, corrupt, picture_of, settle};
 use crate::{
     domain::{error::Error, limits::Limits},
@@ -38,15 +38,16 @@ pub(super) fn decode(
     let mut pixels = vec![0; usize::try_from(count * 4).map_err(Error::internal)?];
     decoder.rows(&mut pixels)?;
     decoder.finish()?;
+    let icc = icc::read(input);
     let icc = if decoder.color() == Color::Inks {
         if decoder.is_adobe() {
             pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
         }
-        color::inks_to_srgb(&mut pixels, decoder.icc(), control)?;
+        color::inks_to_srgb(&mut pixels, icc.as_deref(), control)?;
         // They were brought into sRGB by their profile already.
         None
     } else {
-        settle(&mut pixels, decoder.icc(), wanted, control)?
+        settle(&mut pixels, icc.as_deref(), wanted, control)?
     };
     let pixels = picture_of(width, height, pixels)?;
     Ok(Picture { icc, ..Picture::still(Pixels::Eight(pixels), false) })

@@ -7,21 +7,24 @@ use super::{
     icc,
     rows::Rows,
 };
-use crate::imaging::{
-    color::{self, Space},
-    control::{Control, Failure},
-    picture::{Picture, Pixels, Raster},
-    planes::{Planes, Shape},
-    probe::Probe,
-    reduce::{Detail, Light, Mixing, Reducer, Reduction},
+use crate::{
+    domain::transform::Profile,
+    imaging::{
+        color::{self, Space},
+        control::{Control, Failure},
+        picture::{Picture, Pixels, Raster},
+        planes::{Planes, Shape},
+        probe::Probe,
+        reduce::{Detail, Light, Reducer, Reduction},
+    },
 };
 
-/// Of fewer samples to one of the result, chroma of half the size is not just repeated, but drawn smoothly.
+/// Of fewer samples to one of the result, chroma of half the size is not just repeated, but drawn smoothly, unless speed counts for more.
 const SMOOTH: f64 = 2.5;
-/// So many samples to one of the result have to be left where light is mixed: of fewer, what the decoder leaves out is missed.
-const LINEAR: f64 = 5.0;
-/// The same in gamma light, where it counts less than speed.
-const GAMMA: f64 = 1.4;
+/// So many samples to one of the result have to be left: of fewer, what the decoder leaves out is missed.
+const BEST: f64 = 5.0;
+/// The same where speed counts for more.
+const FAST: f64 = 1.4;
 
 /// Decodes what `reduction` needs of it; `None` where that can't be done by rows: of inks, and of profiles that have no curve which all
 /// channels share.
@@ -31,15 +34,11 @@ pub(in super::super) fn reduce(
     wanted: Wanted,
     control: &Control,
 ) -> Result<Option<(Picture, String)>, Failure> {
-    let mut reduction = *reduction;
-    if reduction.mixing == Mixing::Gamma && std::env::var_os("LIN").is_some() { reduction.mixing = Mixing::Linear; }
-    let reduction = &reduction;
     let icc = icc::read(input);
     let space = Space::of(icc.as_deref());
-    let light = match (reduction.mixing, icc.as_deref(), space.curve()) {
-        (Mixing::Gamma, ..) => Light::Gamma,
-        (Mixing::Linear, Some(icc), None) if !(wanted.icc && color::can_be_kept(icc)) => return Ok(None),
-        (Mixing::Linear, _, curve) => Light::of(curve),
+    let light = match (icc.as_deref(), space.curve()) {
+        (Some(icc), None) if !(wanted.icc && color::can_be_kept(icc)) => return Ok(None),
+        (_, curve) => Light::of(curve),
     };
     let detail = detail(reduction);
     let reducer = Reducer::new(reduction, detail);
@@ -62,7 +61,7 @@ fn decode(
     let left = reduction.ratio() * f64::from(detail.eighths) / 8.0;
     let is_fine = |planes: &dyn Planes| {
         let is_whole = matches!(planes.shape(), Shape::Grey | Shape::Color { across: 1, down: 1 });
-        is_whole || reduction.mixing == Mixing::Gamma || left >= SMOOTH || std::env::var_os("LIN").is_some()
+        is_whole || reduction.profile == Profile::Fast || left >= SMOOTH
     };
     if let Some(mut planes) = baseline::open(input, &reducer.part(), control) {
         if is_fine(&planes) {
@@ -82,12 +81,10 @@ fn decode(
 
 /// What of a picture's detail is needed.
 fn detail(reduction: &Reduction) -> Detail {
-    let least = match reduction.mixing {
-        Mixing::Linear => LINEAR,
-        Mixing::Gamma => GAMMA,
+    let least = match reduction.profile {
+        Profile::Best => BEST,
+        Profile::Fast => FAST,
     };
-    let env = |name: &str, or: f64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(or);
-    let least = if std::env::var_os("LIN").is_some() { env("LEAST", 1.4) } else if reduction.mixing == Mixing::Gamma { env("GLEAST", least) } else { least };
     let enough = |eighths: &u32| reduction.ratio() * f64::from(*eighths) / 8.0 >= least;
     match [1, 2, 4].into_iter().find(enough) {
         Some(eighths) => Detail { eighths, is_averaged: false },

@@ -38,11 +38,6 @@ impl<'a> Rows<'a> {
         (self.decoder.frame().width, self.decoder.frame().height)
     }
 
-    /// The profile of its colours.
-    pub(in crate::imaging) fn icc(&self) -> Option<&[u8]> {
-        self.decoder.icc()
-    }
-
     /// The next row, from top to bottom, of four bytes a pixel; every alpha is full. `None` after the last.
     ///
     /// # Errors

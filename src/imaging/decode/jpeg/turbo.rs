@@ -37,13 +37,10 @@ struct Info {
     height: u32,
     color: u32,
     is_adobe: u32,
-    icc: *const u8,
-    icc_size: usize,
 }
 
 impl Info {
-    const NONE: Self =
-        Self { width: 0, height: 0, color: 0, is_adobe: 0, icc: std::ptr::null(), icc_size: 0 };
+    const NONE: Self = Self { width: 0, height: 0, color: 0, is_adobe: 0 };
 }
 
 /// What the samples of a file are.
@@ -189,15 +186,6 @@ impl<'a> Decoder<'a> {
     /// Whether Adobe's marker is there: software that writes it writes inks inverted.
     pub(super) const fn is_adobe(&self) -> bool {
         self.info.is_adobe != 0
-    }
-
-    /// The colour profile, put together of its pieces.
-    pub(super) fn icc(&self) -> Option<&[u8]> {
-        if self.info.icc.is_null() {
-            return None;
-        }
-        // SAFETY: the decoder owns these bytes, and lives as long as the slice.
-        Some(unsafe { std::slice::from_raw_parts(self.info.icc, self.info.icc_size) })
     }
 
     /// Sets the scale, in eighths, and whether channels are handed over as they are stored: then [`Self::cells`] reads, else

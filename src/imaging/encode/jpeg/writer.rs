@@ -66,10 +66,13 @@ unsafe extern "C" {
     fn darkroom_jpegli_close(writer: *mut c_void);
     fn darkroom_jpegli_divisors(quality: u32, full_color: u32, divisors: *mut u16) -> c_int;
     fn darkroom_turbo_writer_open(order: *const Order, error: *mut *const c_char) -> *mut c_void;
-    fn darkroom_turbo_writer_write(writer: *mut c_void, rows: *const u8, count: usize) -> *const c_char;
+    fn darkroom_turbo_writer_write(
+        writer: *mut c_void,
+        rows: *const u8,
+        count: usize,
+    ) -> *const c_char;
     fn darkroom_turbo_writer_finish(writer: *mut c_void) -> *const c_char;
     fn darkroom_turbo_writer_close(writer: *mut c_void);
-    fn darkroom_turbo_writer_version() -> *const c_char;
 }
 
 /// What jpegli divides by at a quality of 1 to 100.
