@@ -8,7 +8,6 @@ const CODECS: &[&str] = &[
     "fast_image_resize",
     "gif",
     "image",
-    "image-webp",
     "jpeg-decoder",
     "jpeg-encoder",
     "jxl-oxide",
@@ -17,6 +16,7 @@ const CODECS: &[&str] = &[
     "png",
     "resvg",
     "tiff",
+    "zlib-rs",
     "zune-jpeg",
 ];
 

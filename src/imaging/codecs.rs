@@ -77,10 +77,13 @@ pub fn codecs() -> Vec<Codec> {
     vec![
         codec("jpeg read", version!("jpeg-decoder"), detected(&["SSSE3"], &[])),
         codec("jpeg write", version!("jpeg-encoder"), detected(&["AVX2"], &[])),
-        codec("png", version!("png"), portable()),
+        codec(
+            "png",
+            concat!(version!("png"), " and ", version!("zlib-rs")),
+            detected(&["SSE2"], &[]),
+        ),
         codec("gif", version!("gif"), portable()),
-        codec("webp read", version!("image-webp"), portable()),
-        codec("webp write", &libwebp(), detected(&["SSE2"], &["NEON"])),
+        codec("webp", &libwebp(), detected(&["SSE2"], &["NEON"])),
         codec("avif read", &avif.described(avif.reader()), Simd::Untold),
         codec("avif write", &avif.described(avif.writer()), Simd::Untold),
         codec("jxl read", version!("jxl-oxide"), detected(&["AVX2", "SSE4.1", "SSE2"], &["NEON"])),

@@ -22,6 +22,7 @@ mod picture;
 mod plan;
 mod predict;
 mod probe;
+mod rows;
 mod sample;
 mod score;
 mod steps;
