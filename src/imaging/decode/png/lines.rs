@@ -32,6 +32,9 @@ pub(in crate::imaging) struct Lines<'a> {
     rows: Vec<Pixel>,
     /// Rows that were handed over.
     row: u32,
+    /// Whether the end of what is deflated was seen, and its checksum.
+    is_unpacked: bool,
+    /// Whether all of the file was.
     is_whole: bool,
     control: &'a Control,
 }
@@ -61,6 +64,7 @@ impl<'a> Lines<'a> {
             above: vec![[0; 4]; width],
             rows: vec![[0; 4]; width * ROWS],
             row: 0,
+            is_unpacked: false,
             is_whole: false,
             control,
         };
@@ -104,7 +108,8 @@ impl<'a> Lines<'a> {
             }
             let (written, status) = step(&mut self.inflate, &mut self.packed, place)?;
             place = place.split_at_mut(written).1;
-            if !place.is_empty() && matches!(status, Status::StreamEnd) {
+            self.is_unpacked = matches!(status, Status::StreamEnd);
+            if self.is_unpacked && !place.is_empty() {
                 return Err(damaged("rows are missing"));
             }
         }
@@ -113,16 +118,14 @@ impl<'a> Lines<'a> {
 
     /// Looks at what follows the pixels: the checksum of all, and the chunks up to the last.
     fn finish(&mut self) -> Result<(), Failure> {
-        loop {
+        while !self.is_unpacked {
             self.control.check()?;
             if self.packed.is_empty() {
                 self.packed = self.chunks.pixels()?.ok_or_else(|| damaged("it ends too early"))?;
             }
             // More rows than there are: nobody sees them.
             let (_, status) = step(&mut self.inflate, &mut self.packed, &mut self.stored)?;
-            if matches!(status, Status::StreamEnd) {
-                break;
-            }
+            self.is_unpacked = matches!(status, Status::StreamEnd);
         }
         while self.chunks.next()?.0 != *b"IEND" {}
         self.is_whole = true;

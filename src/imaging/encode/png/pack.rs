@@ -59,9 +59,12 @@ impl Stored<'_> {
         }
         let mut best = (Way::RUNS, usize::MAX);
         for way in [Way::RUNS, Way::REPEATS, Way::PLAIN] {
+            control.check()?;
             let mut size = 0;
             for piece in self.pieces() {
-                piece.packed_as(way, TRIED, control, &mut |bytes: &[u8]| {
+                // So little that nobody needs to be asked.
+                let unasked = Control::default();
+                piece.packed_as(way, TRIED, &unasked, &mut |bytes: &[u8]| {
                     size += bytes.len();
                     Ok(())
                 })?;
