@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Bytes that are inflated at a time, about: what is to be repeated from before is found quickest where it is still in place.
+const INFLATED: usize = 256 << 10;
+
 /// A PNG that is unpacked.
 pub(in crate::imaging) struct Lines<'a> {
     chunks: Chunks<'a>,
@@ -24,8 +27,10 @@ pub(in crate::imaging) struct Lines<'a> {
     size: (u32, u32),
     kind: Kind,
     undo: Undo,
-    /// Rows that are unpacked together, each behind the byte that names its filter.
+    /// Rows that are inflated together, each behind the byte that names its filter.
     stored: Vec<u8>,
+    /// How many there is room for: a multiple of those that are undone together.
+    batch: u32,
     /// The last of the rows before them, as it was stored.
     above: Vec<Pixel>,
     /// What they became.
@@ -52,7 +57,9 @@ impl<'a> Lines<'a> {
             return Ok(None);
         }
         let (width, kind) = (info.width as usize, Kind::of(info));
-        let stored = width * kind.samples() + 1;
+        let length = width * kind.samples() + 1;
+        // Not more than there are, but for the last few.
+        let batch = (INFLATED / length).clamp(1, info.height as usize).next_multiple_of(ROWS);
         let lines = Self {
             chunks: Chunks::of(file),
             packed: &[],
@@ -60,7 +67,8 @@ impl<'a> Lines<'a> {
             size: (info.width, info.height),
             kind,
             undo: Undo::new(width),
-            stored: vec![0; stored * ROWS],
+            stored: vec![0; length * batch],
+            batch: u32::try_from(batch).unwrap_or(u32::MAX),
             above: vec![[0; 4]; width],
             rows: vec![[0; 4]; width * ROWS],
             row: 0,
@@ -74,13 +82,16 @@ impl<'a> Lines<'a> {
     /// Unpacks the next rows, if there are any left.
     fn unpack(&mut self) -> Result<(), Failure> {
         self.control.check()?;
-        let length = self.stored.len() / ROWS;
-        let count = ROWS.min((self.size.1 - self.row) as usize);
-        self.inflate(length * count)?;
+        let length = self.stored.len() / self.batch as usize;
+        let (index, left) = (self.row % self.batch, self.size.1 - self.row);
+        if index == 0 {
+            self.inflate(length * self.batch.min(left) as usize)?;
+        }
         let mut filters = [Filter::None; ROWS];
         let mut stored: [&[u8]; ROWS] = [&[]; ROWS];
-        let places = filters.iter_mut().zip(&mut stored);
-        for ((filter, stored), row) in places.zip(self.stored.chunks_exact(length)).take(count) {
+        let places = filters.iter_mut().zip(&mut stored).take(left as usize);
+        let rows = self.stored.chunks_exact(length).skip(index as usize);
+        for ((filter, stored), row) in places.zip(rows) {
             if let [name, samples @ ..] = row {
                 *filter = Filter::of(*name).ok_or_else(|| damaged("there is no such filter"))?;
                 *stored = samples;

@@ -30,7 +30,7 @@ impl Filters {
         let (row, left) = (self.row.get(self.step..).unwrap_or_default(), &self.row);
         let (above, corner) = (self.above.get(self.step..).unwrap_or_default(), &self.above);
         let [none, sub, up, average, paeth] = &mut self.tried;
-        fill(none, row.iter().map(|byte| *byte));
+        fill(none, row.iter().copied());
         fill(sub, row.iter().zip(left).map(|(byte, left)| byte.wrapping_sub(*left)));
         fill(up, row.iter().zip(above).map(|(byte, above)| byte.wrapping_sub(*above)));
         let around = || row.iter().zip(left).zip(above);
