@@ -5,7 +5,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::{
     Meaning, broken, opened,
-    unfilter::{Filter, Pixel, ROWS, Undo},
+    unfilter::{Filter, Pixel, ROWS, undo},
 };
 use crate::{
     domain::format::Format,
@@ -26,7 +26,6 @@ pub(in crate::imaging) struct Lines<'a> {
     inflate: Inflate,
     size: (u32, u32),
     kind: Kind,
-    undo: Undo,
     /// Rows that are inflated together, each behind the byte that names its filter.
     stored: Vec<u8>,
     /// How many there is room for: a multiple of those that are undone together.
@@ -66,7 +65,6 @@ impl<'a> Lines<'a> {
             inflate: Inflate::new(true, 15),
             size: (info.width, info.height),
             kind,
-            undo: Undo::new(width),
             stored: vec![0; length * batch],
             batch: u32::try_from(batch).unwrap_or(u32::MAX),
             above: vec![[0; 4]; width],
@@ -97,12 +95,12 @@ impl<'a> Lines<'a> {
                 *stored = samples;
             }
         }
-        let (undo, above, rows) = (&mut self.undo, &mut self.above, &mut self.rows);
+        let (above, rows) = (&mut self.above, &mut self.rows);
         match self.kind.samples() {
-            1 => undo.rows::<1>(filters, stored, above, rows),
-            2 => undo.rows::<2>(filters, stored, above, rows),
-            3 => undo.rows::<3>(filters, stored, above, rows),
-            _ => undo.rows::<4>(filters, stored, above, rows),
+            1 => undo::<1>(filters, stored, above, rows),
+            2 => undo::<2>(filters, stored, above, rows),
+            3 => undo::<3>(filters, stored, above, rows),
+            _ => undo::<4>(filters, stored, above, rows),
         }
         let last = above.len() * (ROWS - 1);
         above.copy_from_slice(rows.get(last..).unwrap_or_default());

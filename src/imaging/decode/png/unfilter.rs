@@ -55,68 +55,74 @@ trait Around {
     fn step(&mut self, differences: [Pixel; ROWS], above: Pixel) -> [Pixel; ROWS];
 }
 
-/// Room for rows of one width.
-pub(super) struct Undo {
-    /// What each step works on: of every row a pixel, one further left than of the row above. A row's pixels that would be left of the
-    /// picture are zeros, and stay so: there is nothing but zeros around them.
-    steps: Vec<[Pixel; ROWS]>,
+/// Undoes rows of `N` samples a pixel into `rows`, which lie one after the other. `above` is the row over the first; of nothing above
+/// it is zeros.
+pub(super) fn undo<const N: usize>(
+    filters: [Filter; ROWS],
+    stored: [&[u8]; ROWS],
+    above: &[Pixel],
+    rows: &mut [Pixel],
+) {
+    undo_by::<Wave, N>(filters, stored, above, rows);
 }
 
-impl Undo {
-    /// For rows of so many pixels.
-    pub(super) fn new(width: usize) -> Self {
-        Self { steps: vec![[[0; 4]; ROWS]; width + ROWS - 1] }
+fn undo_by<A: Around, const N: usize>(
+    filters: [Filter; ROWS],
+    stored: [&[u8]; ROWS],
+    above: &[Pixel],
+    rows: &mut [Pixel],
+) {
+    let width = above.len();
+    let stored = stored.map(|row| row.as_chunks::<N>().0);
+    let mut each = rows.chunks_exact_mut(width.max(1));
+    let mut rows = [(); ROWS].map(|()| each.next().unwrap_or_default());
+    if filters == [Filter::None; ROWS] {
+        for (row, stored) in rows.into_iter().zip(stored) {
+            row.iter_mut().zip(stored).for_each(|(pixel, stored)| *pixel = widened(*stored));
+        }
+        return;
     }
+    let mut around = A::new(filters);
+    // At the edges not all rows have a pixel. Left of the picture there are zeros, and they stay so: around them is nothing else.
+    let mut at_the_edge = |around: &mut A, rows: &mut [&mut [Pixel]; ROWS], step: usize| {
+        let place = |row: usize| step.checked_sub(row);
+        let mut differences = [[0; 4]; ROWS];
+        for (index, (difference, stored)) in differences.iter_mut().zip(stored).enumerate() {
+            let there = place(index).and_then(|x| stored.get(x));
+            *difference = there.copied().map(widened).unwrap_or_default();
+        }
+        let undone = around.step(differences, above.get(step).copied().unwrap_or_default());
+        for (index, (row, undone)) in rows.iter_mut().zip(undone).enumerate() {
+            if let Some(pixel) = place(index).and_then(|x| row.get_mut(x)) {
+                *pixel = undone;
+            }
+        }
+    };
+    (0..BEHIND).for_each(|step| at_the_edge(&mut around, &mut rows, step));
+    {
+        let [first, second, third, fourth] = stored;
+        let differences =
+            from(first, 3).iter().zip(from(second, 2)).zip(from(third, 1)).zip(fourth);
+        let [first, second, third, fourth] = &mut rows;
+        let [first, second, third] = [(first, 3), (second, 2), (third, 1)]
+            .map(|(row, at)| row.get_mut(at..).unwrap_or_default());
+        let undone = first.iter_mut().zip(second).zip(third).zip(fourth.iter_mut());
+        for ((differences, above), undone) in differences.zip(from(above, 3)).zip(undone) {
+            let (((first, second), third), fourth) = differences;
+            let differences = [*first, *second, *third, *fourth].map(widened);
+            let (((first, second), third), fourth) = undone;
+            [*first, *second, *third, *fourth] = around.step(differences, *above);
+        }
+    }
+    let rest = width.max(BEHIND)..width + BEHIND;
+    rest.for_each(|step| at_the_edge(&mut around, &mut rows, step));
+}
 
-    /// Undoes rows of `N` samples a pixel into `rows`, which lie one after the other. `above` is the row over the first; of nothing
-    /// above it is zeros.
-    pub(super) fn rows<const N: usize>(
-        &mut self,
-        filters: [Filter; ROWS],
-        stored: [&[u8]; ROWS],
-        above: &[Pixel],
-        rows: &mut [Pixel],
-    ) {
-        self.rows_by::<Wave, N>(filters, stored, above, rows);
-    }
+/// Steps that the last row is behind the first.
+const BEHIND: usize = ROWS - 1;
 
-    fn rows_by<A: Around, const N: usize>(
-        &mut self,
-        filters: [Filter; ROWS],
-        stored: [&[u8]; ROWS],
-        above: &[Pixel],
-        rows: &mut [Pixel],
-    ) {
-        let width = above.len().max(1);
-        let stored = stored.map(|row| row.as_chunks::<N>().0);
-        if filters == [Filter::None; ROWS] {
-            for (row, stored) in rows.chunks_exact_mut(width).zip(stored) {
-                row.iter_mut().zip(stored).for_each(|(pixel, stored)| *pixel = widened(*stored));
-            }
-            return;
-        }
-        for (index, stored) in stored.into_iter().enumerate() {
-            let steps = self.steps.iter_mut().skip(index);
-            for (place, stored) in steps.filter_map(|step| step.get_mut(index)).zip(stored) {
-                *place = widened(*stored);
-            }
-        }
-        let mut around = A::new(filters);
-        let inside = above.len().min(self.steps.len());
-        let (steps, last) = self.steps.split_at_mut(inside);
-        for (step, above) in steps.iter_mut().zip(above) {
-            *step = around.step(*step, *above);
-        }
-        for step in last {
-            *step = around.step(*step, [0; 4]);
-        }
-        for (index, row) in rows.chunks_exact_mut(width).enumerate() {
-            let steps = self.steps.iter().skip(index);
-            for (pixel, undone) in row.iter_mut().zip(steps.filter_map(|step| step.get(index))) {
-                *pixel = *undone;
-            }
-        }
-    }
+fn from<T>(row: &[T], at: usize) -> &[T] {
+    row.get(at..).unwrap_or_default()
 }
 
 /// A pixel of fewer samples than four.
@@ -187,7 +193,6 @@ mod tests {
         width: usize,
         filters: &[Filter],
     ) -> Vec<Pixel> {
-        let mut undo = Undo::new(width);
         let mut above = vec![[0; 4]; width];
         let mut all = Vec::new();
         let groups = stored.chunks_exact(width * N * ROWS).zip(filters.as_chunks::<ROWS>().0);
@@ -195,7 +200,7 @@ mod tests {
             let mut each = group.chunks_exact(width * N);
             let stored = [(); ROWS].map(|()| each.next().unwrap_or_default());
             let mut rows = vec![[0; 4]; width * ROWS];
-            undo.rows_by::<A, N>(*filters, stored, &above, &mut rows);
+            undo_by::<A, N>(*filters, stored, &above, &mut rows);
             above.clear();
             above.extend(rows.iter().skip(width * (ROWS - 1)));
             all.extend(rows);
