@@ -8,7 +8,6 @@ const CODECS: &[&str] = &[
     "fast_image_resize",
     "gif",
     "image",
-    "image-webp",
     "jpegli-sys",
     "jxl-oxide",
     "libwebp-sys",
@@ -17,6 +16,7 @@ const CODECS: &[&str] = &[
     "resvg",
     "tiff",
     "turbojpeg-sys",
+    "zlib-rs",
     "zune-jpeg",
 ];
 

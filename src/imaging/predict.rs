@@ -182,7 +182,7 @@ const fn unpacking(probe: &Probe) -> u64 {
         Format::Jpeg if probe.in_passes => 12,
         // Planes, while they are laid together.
         Format::Jpeg => 4,
-        // As they are stored, then in the machine's order, then as RGBA.
+        // Those that are not read row by row: as they are stored, then in the machine's order, then as RGBA.
         Format::Png => 12,
         Format::Webp | Format::Gif => 6,
         Format::Avif => 12,
@@ -314,7 +314,7 @@ const fn reading(format: Format) -> u64 {
     match format {
         Format::Jpeg => 12,
         Format::Png | Format::Tiff => 10,
-        Format::Webp => 14,
+        Format::Webp => 12,
         Format::Avif => 15,
         Format::Jxl => 60,
         Format::Svg | Format::Hdr | Format::Exr => 40,
@@ -327,10 +327,10 @@ const fn encoding(format: Format, spec: &Spec) -> u64 {
     match (format, spec.profile) {
         (Format::Jpeg, Profile::Best) => 10,
         (Format::Jpeg, Profile::Fast) => 4,
-        (Format::Png, Profile::Best) => 120,
+        (Format::Png, Profile::Best) => 90,
         (Format::Png, Profile::Fast) => 25,
-        (Format::Webp, Profile::Best) => 120,
-        (Format::Webp, Profile::Fast) => 60,
+        (Format::Webp, Profile::Best) if spec.lossless => 120,
+        (Format::Webp, _) => 60,
         (Format::Avif, Profile::Best) => 800,
         (Format::Avif, Profile::Fast) => 200,
         (Format::Gif, _) => 150,

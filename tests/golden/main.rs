@@ -26,7 +26,6 @@ use image::{AnimationDecoder, DynamicImage, RgbaImage, codecs::gif::GifDecoder};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
-use webp::AnimDecoder;
 
 use self::measure::{color_difference, psnr, ssimulacra2};
 
@@ -208,18 +207,14 @@ fn frames(output: &Output) -> Vec<(DynamicImage, u32)> {
             shown.collect()
         }
         "webp" => {
-            // By libwebp: it says when each frame ends.
-            let frames = AnimDecoder::new(&output.bytes).decode().unwrap();
-            let mut before = 0;
+            let decoder = WebPDecoder::new(Cursor::new(&output.bytes)).unwrap();
+            if !decoder.has_animation() {
+                return vec![(DynamicImage::from_decoder(decoder).unwrap(), 0)];
+            }
+            let frames = decoder.into_frames().collect_frames().unwrap();
             let shown = frames.into_iter().map(|frame| {
-                let delay =
-                    frame.get_time_ms() - std::mem::replace(&mut before, frame.get_time_ms());
-                {
-                    let pixels = frame.get_image().to_vec();
-                    let raster =
-                        RgbaImage::from_raw(frame.width(), frame.height(), pixels).unwrap();
-                    (DynamicImage::ImageRgba8(raster), delay.try_into().unwrap())
-                }
+                let (numerator, denominator) = frame.delay().numer_denom_ms();
+                (DynamicImage::ImageRgba8(frame.into_buffer()), numerator / denominator)
             });
             shown.collect()
         }

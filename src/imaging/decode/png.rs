@@ -1,5 +1,11 @@
 //! PNG, with its checksums; APNG up to the frames that are wanted.
 
+mod lines;
+mod unfilter;
+
+#[cfg(test)]
+mod tests;
+
 use std::{borrow::Cow, io::Cursor};
 
 use moxcms::ColorProfile;
@@ -8,6 +14,7 @@ use png::{
     Transformations,
 };
 
+use self::lines::Lines;
 use super::{
     Wanted, broken,
     canvas::{Canvas, Disposal, Patch},
@@ -22,6 +29,7 @@ use crate::{
         color,
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels, Raster},
+        rows::Rows,
         sample::Sample,
         watched::Watched,
     },
@@ -35,15 +43,24 @@ pub(super) fn decode<'a>(
     wanted: Wanted,
     control: &'a Control,
 ) -> Result<Picture, Failure> {
-    let mut options = DecodeOptions::default();
-    options.set_ignore_adler32(false);
-    options.set_skip_ancillary_crc_failures(false);
-    let mut decoder = Decoder::new_with_options(Watched::new(Cursor::new(input), control), options);
-    decoder.set_limits(png::Limits { bytes: METADATA });
-    decoder.set_ignore_text_chunk(true);
-    // Not made eight bits here: the decoder would drop the low byte, and all colours get darker by half a level.
-    decoder.set_transformations(Transformations::EXPAND);
-    let reader = decoder.read_info().map_err(damaged)?;
+    if wanted.frames <= 1
+        && let Some((mut lines, meaning)) = Lines::of(input, control)?
+    {
+        let (width, height) = lines.size();
+        let mut pixels = Vec::with_capacity(width as usize * height as usize * 4);
+        while let Some(row) = lines.next()? {
+            pixels.extend_from_slice(row);
+        }
+        let icc = meaning.settle(&mut pixels, wanted, control)?;
+        let pixels = Pixels::Eight(picture_of(width, height, pixels)?);
+        return Ok(Picture { icc, ..Picture::still(pixels, lines.has_alpha()) });
+    }
+    whole(input, wanted, control)
+}
+
+/// Any PNG, as far as the `png` crate has all of a frame.
+fn whole<'a>(input: &'a [u8], wanted: Wanted, control: &'a Control) -> Result<Picture, Failure> {
+    let reader = opened(input, control)?;
     let size = reader.output_buffer_size().ok_or_else(|| {
         Error::internal("a PNG within the limits has more bytes than can be addressed")
     })?;
@@ -71,19 +88,51 @@ pub(super) fn decode<'a>(
     Ok(Picture { icc, ..picture })
 }
 
+/// A file up to its pixels.
+fn opened<'a>(
+    input: &'a [u8],
+    control: &'a Control,
+) -> Result<Reader<Watched<'a, Cursor<&'a [u8]>>>, Error> {
+    let mut options = DecodeOptions::default();
+    options.set_ignore_adler32(false);
+    options.set_skip_ancillary_crc_failures(false);
+    let mut decoder = Decoder::new_with_options(Watched::new(Cursor::new(input), control), options);
+    decoder.set_limits(png::Limits { bytes: METADATA });
+    decoder.set_ignore_text_chunk(true);
+    // Not made eight bits here: the decoder would drop the low byte, and all colours get darker by half a level.
+    decoder.set_transformations(Transformations::EXPAND);
+    decoder.read_info().map_err(damaged)
+}
+
 fn damaged(cause: png::DecodingError) -> Error {
     broken(Format::Png, cause)
 }
 
 /// What the numbers of its pixels mean.
-enum Meaning {
+pub(in crate::imaging) enum Meaning {
+    /// sRGB.
     Srgb,
+    /// What a profile says.
     Icc(Vec<u8>),
     /// Code points, or a gamma and primaries.
     Numbers(Box<ColorProfile>),
 }
 
 impl Meaning {
+    /// Brings pixels into sRGB, unless a profile is kept: then it is returned.
+    pub(in crate::imaging) fn settle<S: Sample>(
+        &self,
+        pixels: &mut [S],
+        wanted: Wanted,
+        control: &Control,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        match self {
+            Self::Icc(icc) => settle(pixels, Some(icc), wanted, control),
+            Self::Numbers(profile) => color::from_profile(pixels, profile, control).map(|()| None),
+            Self::Srgb => Ok(None),
+        }
+    }
+
     /// Of several chunks that say it the first counts of cICP, iCCP, sRGB, and gAMA with cHRM.
     fn of(info: &png::Info<'_>) -> Result<Self, Error> {
         let numbers = |profile: Option<ColorProfile>| {
@@ -136,14 +185,7 @@ impl File<'_> {
         let bytes = self.buffer.get(..info.buffer_size()).unwrap_or_default();
         let bytes = if self.is_narrowed { narrowed(bytes) } else { Cow::Borrowed(bytes) };
         let mut samples = to_rgba(&S::from_big_endian(&bytes), self.color);
-        let icc = match &self.meaning {
-            Meaning::Icc(icc) => settle(&mut samples, Some(icc), self.wanted, self.control)?,
-            Meaning::Numbers(profile) => {
-                color::from_profile(&mut samples, profile, self.control)?;
-                None
-            }
-            Meaning::Srgb => None,
-        };
+        let icc = self.meaning.settle(&mut samples, self.wanted, self.control)?;
         Ok((picture_of(info.width, info.height, samples)?, icc))
     }
 

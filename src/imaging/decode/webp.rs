@@ -1,21 +1,21 @@
-//! WebP, still and animated. The frames of an animation are decoded one by one as pictures of their own and laid on each
-//! other here: image-webp 0.2 clears the wrong place after frames without alpha.
+//! WebP, still and animated. The frames of an animation are decoded one by one as pictures of their own and laid on each other
+//! here.
 
-use std::io::Cursor;
-
-use image_webp::WebPDecoder;
+#[cfg(test)]
+mod tests;
 
 use super::{
     Wanted, broken,
     canvas::{Canvas, Disposal, Patch},
-    corrupt, expand, memory, picture_of, settle,
+    corrupt, picture_of, settle,
 };
 use crate::{
-    domain::{error::Error, format::Format, limits::Limits},
+    domain::{format::Format, limits::Limits},
     imaging::{
         control::{Control, Failure},
         picture::{Frame, Picture, Pixels},
-        watched::Watched,
+        rows::Rows,
+        webp::Decoder,
     },
 };
 
@@ -25,19 +25,16 @@ pub(super) fn decode(
     limits: &Limits,
     control: &Control,
 ) -> Result<Picture, Failure> {
-    let damaged = |cause: image_webp::DecodingError| broken(Format::Webp, cause);
-    let file = Watched::new(Cursor::new(input), control);
-    let mut decoder = WebPDecoder::new(file).map_err(damaged)?;
-    let icc = decoder.icc_profile().map_err(damaged)?;
-    if !decoder.is_animated() {
-        return still(input, icc.as_deref(), wanted, limits, control);
-    }
-    let mut canvas = Canvas::new(decoder.dimensions());
+    let container = Container::of(input);
+    let Some(size) = container.animated else {
+        return still(input, container.icc, wanted, limits, control);
+    };
+    let mut canvas = Canvas::new(size);
     let mut shown = Vec::new();
     let mut has_alpha = false;
     let mut plays = 1;
     let mut kept = None;
-    for (kind, data) in chunks(input.get(12..).unwrap_or_default()) {
+    for (kind, data) in chunks(input) {
         if &kind == b"ANIM" {
             plays = data
                 .get(4..6)
@@ -49,7 +46,7 @@ pub(super) fn decode(
         }
         control.check()?;
         let stored = Stored::read(data).ok_or_else(|| corrupt("the WebP has a broken frame"))?;
-        let picture = still(&stored.file, icc.as_deref(), wanted, limits, control)?;
+        let picture = still(&stored.file, container.icc, wanted, limits, control)?;
         let patch =
             Patch { left: stored.left, top: stored.top, pixels: &picture.first.pixels.eight() };
         let pixels = canvas.show(&patch, stored.blend, stored.disposal);
@@ -70,25 +67,82 @@ fn still(
     limits: &Limits,
     control: &Control,
 ) -> Result<Picture, Failure> {
-    let damaged = |cause: image_webp::DecodingError| broken(Format::Webp, cause);
-    let file = Watched::new(Cursor::new(file), control);
-    let mut decoder = WebPDecoder::new(file).map_err(damaged)?;
-    decoder.set_memory_limit(usize::try_from(memory(limits)).map_err(Error::internal)?);
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > limits.pixels {
-        return Err(corrupt("the WebP has a frame that is larger than the picture").into());
-    }
-    let has_alpha = decoder.has_alpha();
-    let size = decoder.output_buffer_size();
-    let mut pixels =
-        vec![0; size.ok_or_else(|| Error::internal("more bytes than can be addressed"))?];
-    decoder.read_image(&mut pixels).map_err(damaged)?;
-    if !has_alpha {
-        pixels = expand(&pixels, |[red, green, blue]| [red, green, blue, 255]);
-    }
+    let Lines { decoder, .. } = Lines::of(file, limits, control)?;
+    let ((width, height), has_alpha) = (decoder.size(), decoder.has_alpha());
+    let pixels = decoder.pixels(control);
+    control.check()?;
+    let mut pixels = pixels.map_err(|cause| broken(Format::Webp, cause))?;
     let icc = settle(&mut pixels, icc, wanted, control)?;
     let pixels = Pixels::Eight(picture_of(width, height, pixels)?);
     Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
+}
+
+/// The rows of a file that holds one picture, in the colours that it is stored in.
+pub(in crate::imaging) struct Lines<'a> {
+    decoder: Decoder<'a>,
+    /// Rows that were handed over.
+    row: u32,
+    control: &'a Control,
+}
+
+impl<'a> Lines<'a> {
+    /// Begins with a file that was probed, and has one frame.
+    pub(in crate::imaging) fn of(
+        file: &'a [u8],
+        limits: &Limits,
+        control: &'a Control,
+    ) -> Result<Self, Failure> {
+        let decoder =
+            Decoder::new(file, limits.pixels).map_err(|cause| broken(Format::Webp, cause))?;
+        Ok(Self { decoder, row: 0, control })
+    }
+}
+
+impl Rows for Lines<'_> {
+    fn size(&self) -> (u32, u32) {
+        self.decoder.size()
+    }
+
+    fn has_alpha(&self) -> bool {
+        self.decoder.has_alpha()
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+        let row = self.row;
+        self.row = row.saturating_add(1);
+        self.decoder.row(row, self.control).map_err(|cause| match self.control.check() {
+            Err(stopped) => stopped,
+            Ok(()) => broken(Format::Webp, cause).into(),
+        })
+    }
+}
+
+/// What the chunks around the pixels say.
+struct Container<'a> {
+    /// The size of the canvas of an animation.
+    animated: Option<(u32, u32)>,
+    /// The profile of all colours.
+    icc: Option<&'a [u8]>,
+}
+
+impl<'a> Container<'a> {
+    fn of(input: &'a [u8]) -> Self {
+        const ANIMATION: u8 = 2;
+        const ICC: u8 = 0x20;
+        let mut chunks = chunks(input);
+        let Some((_, [flags, _, _, _, a, b, c, d, e, f, ..])) =
+            chunks.next().filter(|(kind, _)| kind == b"VP8X")
+        else {
+            return Self { animated: None, icc: None };
+        };
+        let size = |bytes| u32::from_le_bytes(bytes) + 1;
+        let size = (size([*a, *b, *c, 0]), size([*d, *e, *f, 0]));
+        let mut profiles = chunks.filter(|(kind, _)| kind == b"ICCP" && flags & ICC != 0);
+        Self {
+            animated: (flags & ANIMATION != 0).then_some(size),
+            icc: profiles.next().map(|(_, profile)| profile),
+        }
+    }
 }
 
 /// One frame as an animation holds it.
@@ -133,8 +187,10 @@ impl Stored {
     }
 }
 
-/// The chunks of a RIFF body.
-fn chunks(mut rest: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
+/// The chunks of a WebP.
+fn chunks(input: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
+    const HEADER: usize = 12;
+    let mut rest = input.get(HEADER..).unwrap_or_default();
     std::iter::from_fn(move || {
         let (kind, after) = rest.split_first_chunk::<4>()?;
         let (length, after) = after.split_first_chunk::<4>()?;

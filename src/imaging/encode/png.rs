@@ -1,9 +1,13 @@
 //! PNG without loss, in the form that takes the least: grey, a palette, RGB, with alpha only where it is seen.
 
-use std::{borrow::Cow, collections::HashMap, io::Write};
+mod filter;
+mod pack;
 
-use png::{BitDepth, ColorType, Compression, DeflateCompression, Encoder, Filter};
+use std::{borrow::Cow, collections::HashMap};
 
+use png::{BitDepth, ColorType, Compression, Encoder, Filter, chunk::IDAT};
+
+use self::pack::Stored;
 use super::refused;
 use crate::{
     domain::{
@@ -17,9 +21,6 @@ use crate::{
     },
 };
 
-const LEVEL: u8 = 6;
-/// Bytes of one chunk of pixels.
-const CHUNK: usize = 1 << 20;
 /// Colours that a palette holds.
 const COLORS: usize = 256;
 /// Up to so many shades a palette of few bits takes less than grey of eight.
@@ -59,24 +60,17 @@ fn write(
     let mut encoder = Encoder::new(&mut bytes, width, height);
     encoder.set_depth(depth);
     encoder.set_color(color);
-    match spec.profile {
-        Profile::Best => {
-            encoder.set_deflate_compression(DeflateCompression::Level(LEVEL));
-            encoder.set_filter(Filter::Adaptive);
-        }
-        Profile::Fast => encoder.set_compression(Compression::Fast),
-    }
+    encoder.set_compression(Compression::Fast);
     prepare(&mut encoder);
     let mut writer = encoder.write_header().map_err(failed)?;
     match spec.profile {
         Profile::Best => {
-            // Row by row: deflating all of a large picture takes seconds.
-            let mut stream = writer.stream_writer_with_size(CHUNK).map_err(failed)?;
-            for row in data.chunks((data.len() / height.max(1) as usize).max(1)) {
-                control.check()?;
-                stream.write_all(row).map_err(|cause| refused(Format::Png, cause))?;
-            }
-            stream.finish().map_err(failed)?;
+            let length = data.len() / height.max(1) as usize;
+            let step = (color != ColorType::Indexed)
+                .then(|| color.samples() * if depth == BitDepth::Sixteen { 2 } else { 1 });
+            Stored { data, length, step }.pack(control, |bytes| {
+                writer.write_chunk(IDAT, bytes).map_err(|cause| failed(cause).into())
+            })?;
         }
         // Quick; and as a whole it sees when packing makes nothing smaller.
         Profile::Fast => writer.write_image_data(data).map_err(failed)?,

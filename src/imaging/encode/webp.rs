@@ -16,7 +16,8 @@ use crate::{
     },
 };
 
-/// libwebp's trade of time for size: 0 is the quickest, 6 the slowest, 4 its own choice.
+/// libwebp's trade of time for size: 0 is the quickest, 6 the slowest, 4 its own choice. Of photographs 4 makes files that are 0 to 6 %
+/// smaller at the same score, in twice the time and more.
 const QUICK: i32 = 2;
 /// The format's own limit.
 pub(super) const MAX_SIDE: u32 = 16_383;
@@ -37,7 +38,7 @@ pub(super) fn encode(
     config.quality = quality.into();
     // Colours of transparent pixels are part of every pixel as it is.
     config.exact = spec.lossless.into();
-    if spec.profile == Profile::Fast {
+    if spec.profile == Profile::Fast || !spec.lossless {
         config.method = QUICK;
     }
     let failed = |cause: String| refused(Format::Webp, cause);

@@ -1,0 +1,324 @@
+//! The rows of a PNG of eight bits a sample, one by one, with its checksums: nothing but a few rows is held.
+
+use png::{BitDepth, ColorType};
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use super::{
+    Meaning, broken, opened,
+    unfilter::{Filter, Pixel, ROWS, undo},
+};
+use crate::{
+    domain::format::Format,
+    imaging::{
+        control::{Control, Failure},
+        rows::Rows,
+    },
+};
+
+/// Bytes that are inflated at a time, about: what is to be repeated from before is found quickest where it is still in place.
+const INFLATED: usize = 256 << 10;
+
+/// A PNG that is unpacked.
+pub(in crate::imaging) struct Lines<'a> {
+    chunks: Chunks<'a>,
+    /// What is left of the chunk of pixels that was found last.
+    packed: &'a [u8],
+    inflate: Inflate,
+    size: (u32, u32),
+    kind: Kind,
+    /// Rows that are inflated together, each behind the byte that names its filter.
+    stored: Vec<u8>,
+    /// How many there is room for: a multiple of those that are undone together.
+    batch: u32,
+    /// The last of the rows before them, as it was stored.
+    above: Vec<Pixel>,
+    /// What they became.
+    rows: Vec<Pixel>,
+    /// Rows that were handed over.
+    row: u32,
+    /// Whether the end of what is deflated was seen, and its checksum.
+    is_unpacked: bool,
+    /// Whether all of the file was.
+    is_whole: bool,
+    control: &'a Control,
+}
+
+impl<'a> Lines<'a> {
+    /// Begins with a file that was probed, and says what its colours mean: rows are in them. Of an APNG it is the picture for viewers
+    /// that know no animations. `None` where only all of the picture can be decoded: interlaced, or of other than eight bits a sample.
+    pub(in crate::imaging) fn of(
+        file: &'a [u8],
+        control: &'a Control,
+    ) -> Result<Option<(Self, Meaning)>, Failure> {
+        let reader = opened(file, control)?;
+        let info = reader.info();
+        if info.interlaced || info.bit_depth != BitDepth::Eight {
+            return Ok(None);
+        }
+        let (width, kind) = (info.width as usize, Kind::of(info));
+        let length = width * kind.samples() + 1;
+        // Not more than there are, but for the last few.
+        let batch = (INFLATED / length).clamp(1, info.height as usize).next_multiple_of(ROWS);
+        let lines = Self {
+            chunks: Chunks::of(file),
+            packed: &[],
+            inflate: Inflate::new(true, 15),
+            size: (info.width, info.height),
+            kind,
+            stored: vec![0; length * batch],
+            batch: u32::try_from(batch).unwrap_or(u32::MAX),
+            above: vec![[0; 4]; width],
+            rows: vec![[0; 4]; width * ROWS],
+            row: 0,
+            is_unpacked: false,
+            is_whole: false,
+            control,
+        };
+        Ok(Some((lines, Meaning::of(info)?)))
+    }
+
+    /// Unpacks the next rows, if there are any left.
+    fn unpack(&mut self) -> Result<(), Failure> {
+        self.control.check()?;
+        let length = self.stored.len() / self.batch as usize;
+        let (index, left) = (self.row % self.batch, self.size.1 - self.row);
+        if index == 0 {
+            self.inflate(length * self.batch.min(left) as usize)?;
+        }
+        let mut filters = [Filter::None; ROWS];
+        let mut stored: [&[u8]; ROWS] = [&[]; ROWS];
+        let places = filters.iter_mut().zip(&mut stored).take(left as usize);
+        let rows = self.stored.chunks_exact(length).skip(index as usize);
+        for ((filter, stored), row) in places.zip(rows) {
+            if let [name, samples @ ..] = row {
+                *filter = Filter::of(*name).ok_or_else(|| damaged("there is no such filter"))?;
+                *stored = samples;
+            }
+        }
+        let (above, rows) = (&mut self.above, &mut self.rows);
+        match self.kind.samples() {
+            1 => undo::<1>(filters, stored, above, rows),
+            2 => undo::<2>(filters, stored, above, rows),
+            3 => undo::<3>(filters, stored, above, rows),
+            _ => undo::<4>(filters, stored, above, rows),
+        }
+        let last = above.len() * (ROWS - 1);
+        above.copy_from_slice(rows.get(last..).unwrap_or_default());
+        self.kind.finish(rows);
+        Ok(())
+    }
+
+    /// Fills the first bytes of what is stored.
+    fn inflate(&mut self, wanted: usize) -> Result<(), Failure> {
+        let mut place = self.stored.get_mut(..wanted).unwrap_or_default();
+        while !place.is_empty() {
+            if self.packed.is_empty() {
+                self.packed = self.chunks.pixels()?.ok_or_else(|| damaged("rows are missing"))?;
+            }
+            let (written, status) = step(&mut self.inflate, &mut self.packed, place)?;
+            place = place.split_at_mut(written).1;
+            self.is_unpacked = matches!(status, Status::StreamEnd);
+            if self.is_unpacked && !place.is_empty() {
+                return Err(damaged("rows are missing"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what follows the pixels: the checksum of all, and the chunks up to the last.
+    fn finish(&mut self) -> Result<(), Failure> {
+        while !self.is_unpacked {
+            self.control.check()?;
+            if self.packed.is_empty() {
+                self.packed = self.chunks.pixels()?.ok_or_else(|| damaged("it ends too early"))?;
+            }
+            // More rows than there are: nobody sees them.
+            let (_, status) = step(&mut self.inflate, &mut self.packed, &mut self.stored)?;
+            self.is_unpacked = matches!(status, Status::StreamEnd);
+        }
+        while self.chunks.next()?.0 != *b"IEND" {}
+        self.is_whole = true;
+        Ok(())
+    }
+}
+
+impl Rows for Lines<'_> {
+    fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    fn has_alpha(&self) -> bool {
+        self.kind.has_alpha()
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+        if self.row == self.size.1 {
+            if !self.is_whole {
+                self.finish()?;
+            }
+            return Ok(None);
+        }
+        let index = self.row as usize % ROWS;
+        if index == 0 {
+            self.unpack()?;
+        }
+        self.row += 1;
+        let row = self.rows.chunks_exact(self.above.len()).nth(index);
+        Ok(row.map(|row| row.as_flattened()))
+    }
+}
+
+/// Inflates as much of `packed` as `place` has room for; says how many bytes it was.
+fn step(
+    inflate: &mut Inflate,
+    packed: &mut &[u8],
+    place: &mut [u8],
+) -> Result<(usize, Status), Failure> {
+    let (read, written) = (inflate.total_in(), inflate.total_out());
+    let status = inflate
+        .decompress(packed, place, InflateFlush::NoFlush)
+        .map_err(|cause| damaged(cause.as_str()))?;
+    let count = |from: u64, to: u64| usize::try_from(to - from).unwrap_or(usize::MAX);
+    let read = count(read, inflate.total_in());
+    *packed = packed.get(read..).unwrap_or_default();
+    Ok((count(written, inflate.total_out()), status))
+}
+
+fn damaged(cause: &str) -> Failure {
+    broken(Format::Png, cause).into()
+}
+
+/// The chunks of a file that were not looked at yet.
+struct Chunks<'a>(&'a [u8]);
+
+impl<'a> Chunks<'a> {
+    fn of(file: &'a [u8]) -> Self {
+        const SIGNATURE: usize = 8;
+        Self(file.get(SIGNATURE..).unwrap_or_default())
+    }
+
+    /// The next one: its name, and what it holds.
+    fn next(&mut self) -> Result<([u8; 4], &'a [u8]), Failure> {
+        const NAME: usize = 4;
+        let chunk = || {
+            let (length, rest) = self.0.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            let (chunk, rest) = rest.split_at_checked(length.checked_add(NAME)?)?;
+            let (checksum, rest) = rest.split_first_chunk::<4>()?;
+            let (name, data) = chunk.split_first_chunk::<NAME>()?;
+            let is_right = zlib_rs::crc32::crc32(0, chunk) == u32::from_be_bytes(*checksum);
+            Some((*name, data, rest, is_right))
+        };
+        let (name, data, rest, is_right) = chunk().ok_or_else(|| damaged("it ends too early"))?;
+        self.0 = rest;
+        if is_right { Ok((name, data)) } else { Err(damaged("a checksum is wrong")) }
+    }
+
+    /// What the next chunk of pixels holds, if there is one before the end.
+    fn pixels(&mut self) -> Result<Option<&'a [u8]>, Failure> {
+        loop {
+            match self.next()? {
+                (name, data) if name == *b"IDAT" => return Ok(Some(data)),
+                (name, _) if name == *b"IEND" => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the samples of a pixel are.
+enum Kind {
+    /// Grey, of which one may mean transparent.
+    Grey(Option<u8>),
+    GreyAlpha,
+    /// Red, green and blue; one colour may mean transparent.
+    Color(Option<[u8; 3]>),
+    ColorAlpha,
+    /// The place of a colour in the palette.
+    Palette {
+        colors: Box<[Pixel; 256]>,
+        has_alpha: bool,
+    },
+}
+
+impl Kind {
+    fn of(info: &png::Info<'_>) -> Self {
+        let transparent = info.trns.as_deref();
+        match info.color_type {
+            // Those that mean transparent are stored in sixteen bits.
+            ColorType::Grayscale => Self::Grey(match transparent {
+                Some([_, grey, ..]) => Some(*grey),
+                _ => None,
+            }),
+            ColorType::GrayscaleAlpha => Self::GreyAlpha,
+            ColorType::Rgb => Self::Color(match transparent {
+                Some([_, red, _, green, _, blue, ..]) => Some([*red, *green, *blue]),
+                _ => None,
+            }),
+            ColorType::Rgba => Self::ColorAlpha,
+            ColorType::Indexed => {
+                let mut colors = Box::new([[0, 0, 0, 255]; 256]);
+                let stored = info.palette.as_deref().unwrap_or_default().as_chunks::<3>().0;
+                for (color, [red, green, blue]) in colors.iter_mut().zip(stored) {
+                    *color = [*red, *green, *blue, 255];
+                }
+                for ([.., alpha], stored) in colors.iter_mut().zip(transparent.unwrap_or_default())
+                {
+                    *alpha = *stored;
+                }
+                Self::Palette { colors, has_alpha: transparent.is_some() }
+            }
+        }
+    }
+
+    const fn samples(&self) -> usize {
+        match self {
+            Self::Grey(_) | Self::Palette { .. } => 1,
+            Self::GreyAlpha => 2,
+            Self::Color(_) => 3,
+            Self::ColorAlpha => 4,
+        }
+    }
+
+    const fn has_alpha(&self) -> bool {
+        match self {
+            Self::Grey(transparent) => transparent.is_some(),
+            Self::Color(transparent) => transparent.is_some(),
+            Self::GreyAlpha | Self::ColorAlpha => true,
+            Self::Palette { has_alpha, .. } => *has_alpha,
+        }
+    }
+
+    /// Makes RGBA of samples.
+    fn finish(&self, pixels: &mut [Pixel]) {
+        match self {
+            Self::ColorAlpha => {}
+            Self::Color(None) => pixels.iter_mut().for_each(|[.., alpha]| *alpha = 255),
+            Self::Color(Some(transparent)) => {
+                for pixel in pixels {
+                    let [red, green, blue, alpha] = pixel;
+                    *alpha = if [*red, *green, *blue] == *transparent { 0 } else { 255 };
+                }
+            }
+            Self::Grey(transparent) => {
+                for pixel in pixels {
+                    let [grey, ..] = *pixel;
+                    let alpha = if *transparent == Some(grey) { 0 } else { 255 };
+                    *pixel = [grey, grey, grey, alpha];
+                }
+            }
+            Self::GreyAlpha => {
+                for pixel in pixels {
+                    let [grey, alpha, ..] = *pixel;
+                    *pixel = [grey, grey, grey, alpha];
+                }
+            }
+            Self::Palette { colors, .. } => {
+                for pixel in pixels {
+                    let [place, ..] = *pixel;
+                    *pixel = colors.get(usize::from(place)).copied().unwrap_or_default();
+                }
+            }
+        }
+    }
+}
