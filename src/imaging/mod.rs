@@ -20,8 +20,12 @@ mod icon;
 mod metadata;
 mod picture;
 mod plan;
+#[allow(dead_code)] // Until pictures are reduced while they are decoded.
+mod planes;
 mod predict;
 mod probe;
+#[allow(dead_code)] // The same.
+mod rows;
 mod sample;
 mod score;
 mod steps;

@@ -28,12 +28,16 @@ pub struct Cost {
 const BASE: u64 = 6 << 20;
 /// Shaping text: the fonts' tables and the glyphs.
 const TEXT: u64 = 8 << 20;
-/// Judging a sample of the picture, for `quality: "auto"`: bytes for each pixel of it.
-const JUDGING: u64 = 160;
+/// Judging a sample of the picture, for `quality: "auto"`: bytes for each pixel of it, beside what encoding it takes.
+const JUDGING: u64 = 96;
 /// What libwebp's lossless encoder takes whatever the size.
 const LOSSLESS: u64 = 24 << 20;
-/// How often a picture is encoded while a quality is searched.
+/// How often a picture is encoded while the best quality within a bound of bytes is searched.
 const TRIES: u64 = 7;
+/// How often it mostly is while a quality is searched by its score.
+const JUDGED: u64 = 3;
+/// Nanoseconds a pixel.
+const SCORING: u64 = 50;
 
 /// What making of a picture that is `probe` what `spec` says will cost; `marks` are the pictures that watermarks show.
 ///
@@ -159,7 +163,8 @@ const fn unpacking(probe: &Probe) -> u64 {
         // As they are stored, then in the machine's order, then as RGBA.
         Format::Png => 12,
         Format::Webp | Format::Gif => 6,
-        Format::Avif => 12,
+        // Planes and what dav1d predicts from; a cut, beside all of it.
+        Format::Avif => 10,
         // Floats, several planes of them.
         Format::Jxl => 40,
         Format::Svg => 16,
@@ -250,13 +255,15 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
     }
     // Written frames wait for those that follow.
     memory += last.pixels() * (last.frames - 1) * written(format);
-    let mut time = encodings * last.pixels() * last.frames * encoding(format, spec);
+    let mut time = encodings * last.pixels() * last.frames * encoding(format, spec, last);
     if spec.max_bytes.is_some() {
         memory += last.pixels() * last.frames * written(format);
     }
     if matches!(spec.quality(format), Quality::Auto(_)) {
-        memory = memory.max(encode::judged(last.size()) * JUDGING);
-        time += TRIES * 60_000_000;
+        let judged = encode::judged(last.size());
+        memory = memory.max(judged * (packing(format, spec) + JUDGING));
+        let once = encoding(format, spec, last) + reading(format) + SCORING;
+        time += JUDGED * judged * once;
     }
     Cost::new(last.all() + memory, time)
 }
@@ -297,15 +304,18 @@ const fn reading(format: Format) -> u64 {
 }
 
 /// Nanoseconds a pixel.
-const fn encoding(format: Format, spec: &Spec) -> u64 {
+fn encoding(format: Format, spec: &Spec, last: Raster) -> u64 {
     match (format, spec.profile) {
         (Format::Jpeg, _) => 12,
         (Format::Png, Profile::Best) => 120,
         (Format::Png, Profile::Fast) => 25,
         (Format::Webp, Profile::Best) => 120,
         (Format::Webp, Profile::Fast) => 60,
-        (Format::Avif, Profile::Best) => 800,
-        (Format::Avif, Profile::Fast) => 200,
+        // What is small gets more effort.
+        (Format::Avif, Profile::Best) if encode::is_whole(last.size()) => 1000,
+        (Format::Avif, Profile::Best) => 500,
+        (Format::Avif, Profile::Fast) if encode::is_whole(last.size()) => 400,
+        (Format::Avif, Profile::Fast) => 100,
         (Format::Gif, _) => 150,
         (Format::Tiff, _) => 50,
         _ => 8,

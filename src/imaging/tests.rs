@@ -64,7 +64,7 @@ fn refusal(input: &[u8], value: Value) -> Error {
 }
 
 /// In decibels; more is better, equal pictures are infinite.
-fn psnr(one: &RgbaImage, other: &RgbaImage) -> f64 {
+pub(super) fn psnr(one: &RgbaImage, other: &RgbaImage) -> f64 {
     assert_eq!(one.dimensions(), other.dimensions());
     let squares: f64 =
         one.iter().zip(other.iter()).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum();

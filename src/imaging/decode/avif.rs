@@ -1,7 +1,12 @@
 //! AVIF, by libavif: the first picture of the file.
 
+#[allow(dead_code)] // Until pictures are reduced while they are decoded.
+mod bands;
+
 use image::imageops;
 
+#[allow(unused_imports)] // As above.
+pub(in crate::imaging) use self::bands::{Opened, open};
 use super::{Wanted, broken, picture_of, settle};
 use crate::{
     domain::{
@@ -25,15 +30,8 @@ pub(super) fn decode(
     limits: &Limits,
     control: &Control,
 ) -> Result<Picture, Failure> {
-    let pixels = u32::try_from(limits.pixels).unwrap_or(MOST_PIXELS).min(MOST_PIXELS);
-    let decoder =
-        Decoder::open(input, input.len() as u64, pixels, limits.width.max(limits.height), false)
-            .map_err(|cause| broken(Format::Avif, cause))?;
+    let decoder = parse(input, limits)?;
     let info = *decoder.info();
-    if color::is_bright(info.transfer) {
-        let detail = "AVIF of high dynamic range (PQ or HLG) is not read";
-        return Err(Error::new(Code::UnsupportedMediaType, detail).into());
-    }
     let icc = decoder.icc().map(<[u8]>::to_vec);
     let has_alpha = info.has_alpha != 0;
     let (pixels, icc) = if info.depth > 8 && wanted.sixteen {
@@ -44,6 +42,19 @@ pub(super) fn decode(
         (Pixels::Eight(raster), icc)
     };
     Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
+}
+
+/// The boxes of a file whose colours are read.
+fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<Decoder<'a>, Failure> {
+    let pixels = u32::try_from(limits.pixels).unwrap_or(MOST_PIXELS).min(MOST_PIXELS);
+    let decoder =
+        Decoder::open(input, input.len() as u64, pixels, limits.width.max(limits.height), false)
+            .map_err(|cause| broken(Format::Avif, cause))?;
+    if color::is_bright(decoder.info().transfer) {
+        let detail = "AVIF of high dynamic range (PQ or HLG) is not read";
+        return Err(Error::new(Code::UnsupportedMediaType, detail).into());
+    }
+    Ok(decoder)
 }
 
 fn read<S: Sample>(
