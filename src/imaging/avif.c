@@ -121,6 +121,86 @@ const char *darkroom_avif_pixels(avifDecoder *decoder, void *pixels, uint32_t wi
     return result == AVIF_RESULT_OK ? NULL : avifResultToString(result);
 }
 
+/* How planes lie: samples of luma to one of chroma, 0 where there is no chroma; and what their samples mean. */
+typedef struct {
+    uint32_t across, down, matrix, full_range;
+} darkroom_avif_layout;
+
+/* Decodes the first picture, which stays in its planes. Null, or why not. */
+const char *darkroom_avif_decode(avifDecoder *decoder, darkroom_avif_layout *layout)
+{
+    uint32_t width = decoder->image->width, height = decoder->image->height, depth = decoder->image->depth;
+    avifResult result = avifDecoderNextImage(decoder);
+    if (result != AVIF_RESULT_OK) {
+        return avifResultToString(result);
+    }
+    if (decoder->image->width != width || decoder->image->height != height || decoder->image->depth != depth) {
+        return "the pixels are not of the size that the header says";
+    }
+    layout->matrix = decoder->image->matrixCoefficients;
+    layout->full_range = decoder->image->yuvRange == AVIF_RANGE_FULL;
+    switch (decoder->image->yuvFormat) {
+    case AVIF_PIXEL_FORMAT_YUV444:
+        layout->across = layout->down = 1;
+        break;
+    case AVIF_PIXEL_FORMAT_YUV422:
+        layout->across = 2;
+        layout->down = 1;
+        break;
+    case AVIF_PIXEL_FORMAT_YUV420:
+        layout->across = layout->down = 2;
+        break;
+    case AVIF_PIXEL_FORMAT_YUV400:
+        layout->across = layout->down = 0;
+        break;
+    default:
+        return "planes of an unknown layout";
+    }
+    return NULL;
+}
+
+/* Copies rows of a plane of eight bits. Rows and room are the caller's to check; 0 if there is no such plane. */
+int darkroom_avif_plane(const avifDecoder *decoder, int plane, uint32_t top, uint32_t rows, uint8_t *to, size_t stride)
+{
+    const avifImage *image = decoder->image;
+    size_t width = image->width;
+    if (plane < 0 || plane > 2 || image->depth != 8 || !image->yuvPlanes[plane]) {
+        return 0;
+    }
+    if (plane > 0 && image->yuvFormat != AVIF_PIXEL_FORMAT_YUV444) {
+        width = (width + 1) / 2;
+    }
+    for (uint32_t row = 0; row < rows; row++) {
+        memcpy(to + row * stride, image->yuvPlanes[plane] + (size_t)(top + row) * image->yuvRowBytes[plane], width);
+    }
+    return 1;
+}
+
+/* Converts rows of the picture that was decoded into RGBA of eight bits with straight alpha. Null, or why not. */
+const char *darkroom_avif_rows(const avifDecoder *decoder, uint32_t top, uint32_t rows, uint8_t *rgba)
+{
+    const avifCropRect part = { 0, top, decoder->image->width, rows };
+    avifImage *view = avifImageCreateEmpty();
+    avifRGBImage rgb;
+    avifResult result = AVIF_RESULT_OUT_OF_MEMORY;
+    if (view) {
+        result = avifImageSetViewRect(view, decoder->image, &part);
+    }
+    if (result == AVIF_RESULT_OK) {
+        avifRGBImageSetDefaults(&rgb, view);
+        rgb.format = AVIF_RGB_FORMAT_RGBA;
+        rgb.depth = 8;
+        rgb.alphaPremultiplied = AVIF_FALSE;
+        rgb.pixels = rgba;
+        rgb.rowBytes = part.width * 4;
+        result = avifImageYUVToRGB(view, &rgb);
+    }
+    if (view) {
+        avifImageDestroy(view);
+    }
+    return result == AVIF_RESULT_OK ? NULL : avifResultToString(result);
+}
+
 void darkroom_avif_close(avifDecoder *decoder)
 {
     avifDecoderDestroy(decoder);
@@ -187,6 +267,12 @@ const char *darkroom_avif_encode(const darkroom_avif_order *order, uint8_t **out
             snprintf(level, sizeof level, "%d", quantizer);
             avifEncoderSetCodecSpecificOption(encoder, "end-usage", "q");
             avifEncoderSetCodecSpecificOption(encoder, "cq-level", level);
+            /* Fine detail is stored in coarser steps (level 0 the most so, 15 not at all), and what is lost is weighed likewise:
+             * 4 to 8 % fewer bytes at the same SSIMULACRA2. */
+            avifEncoderSetCodecSpecificOption(encoder, "color:enable-qm", "1");
+            avifEncoderSetCodecSpecificOption(encoder, "color:qm-min", order->full_color ? "10" : "7");
+            avifEncoderSetCodecSpecificOption(encoder, "color:qm-max", order->full_color ? "10" : "7");
+            avifEncoderSetCodecSpecificOption(encoder, "color:dist-metric", "qm-psnr");
         }
         if (result == AVIF_RESULT_OK) {
             result = avifEncoderAddImage(encoder, image, 1, AVIF_ADD_IMAGE_FLAG_SINGLE);

@@ -1,6 +1,8 @@
 //! Colour profiles: whatever a file is in becomes sRGB, or stays in its own colours where they are kept.
 
-use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
+use std::sync::Arc;
+
+use moxcms::{ColorProfile, DataColorSpace, Layout, TransformExecutor, TransformOptions};
 
 pub(super) use self::{
     numbers::{from_code_points, from_gamma, is_bright},
@@ -94,6 +96,41 @@ fn convert<S: Sample>(
         }
     }
     Ok(true)
+}
+
+/// Rows of RGBA pixels from one profile to sRGB, one after the other.
+pub(super) struct ToSrgb {
+    transform: Arc<dyn TransformExecutor<u8> + Send + Sync>,
+    is_grey: bool,
+    source: Vec<u8>,
+}
+
+impl ToSrgb {
+    /// From `profile`, unless moxcms can't.
+    fn new(profile: &ColorProfile) -> Option<Self> {
+        let is_grey = profile.color_space == DataColorSpace::Gray;
+        let layout = match profile.color_space {
+            DataColorSpace::Rgb => Layout::Rgba,
+            DataColorSpace::Gray => Layout::GrayAlpha,
+            _ => return None,
+        };
+        let options = TransformOptions::default();
+        let transform = u8::transform(profile, layout, &ColorProfile::new_srgb(), options)?;
+        Some(Self { transform, is_grey, source: Vec::new() })
+    }
+
+    /// Converts a row in place.
+    pub(super) fn convert(&mut self, row: &mut [u8]) {
+        self.source.clear();
+        if self.is_grey {
+            let pixels = row.as_chunks::<4>().0;
+            self.source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
+        } else {
+            self.source.extend_from_slice(row);
+        }
+        // Both are of the lengths that the layouts say.
+        let _ = self.transform.transform(&self.source, row);
+    }
 }
 
 /// Luma and chroma as JPEG has them (Rec. 601, full range) as red, green and blue.

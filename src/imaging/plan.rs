@@ -1,6 +1,6 @@
 //! Every size that a transformation passes through, computed and checked before a pixel is decoded.
 
-use super::{decode, probe::Probe, reduce::Reduction, steps, svg};
+use super::{probe::Probe, reduce::Reduction, steps, svg};
 use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
@@ -94,7 +94,7 @@ pub(super) fn early(probe: &Probe, spec: &Spec, frames: u32, keeps_sixteen: bool
         return Some(Early { view: View::Drawn(view), count: 1, left });
     }
     let (reduction, count, left) = steps::reduction(&spec.operations, size, spec.profile)?;
-    let can_be = frames == 1 && !keeps_sixteen && decode::reduces(probe);
+    let can_be = frames == 1 && !keeps_sixteen && probe.in_rows;
     can_be.then_some(Early { view: View::Reduced(reduction), count, left })
 }
 

@@ -34,12 +34,16 @@ pub struct Cost {
 const BASE: u64 = 6 << 20;
 /// Shaping text: the fonts' tables and the glyphs.
 const TEXT: u64 = 8 << 20;
-/// Judging a sample of the picture, for `quality: "auto"`: bytes for each pixel of it.
-const JUDGING: u64 = 160;
+/// Judging a sample of the picture, for `quality: "auto"`: bytes for each pixel of it, beside what encoding it takes.
+const JUDGING: u64 = 96;
 /// What libwebp's lossless encoder takes whatever the size.
 const LOSSLESS: u64 = 24 << 20;
-/// How often a picture is encoded while a quality is searched.
+/// How often a picture is encoded while the best quality within a bound of bytes is searched.
 const TRIES: u64 = 7;
+/// How often it mostly is while a quality is searched by its score.
+const JUDGED: u64 = 3;
+/// Nanoseconds a pixel.
+const SCORING: u64 = 50;
 
 /// What making of a picture that is `probe` what `spec` says will cost; `marks` are the pictures that watermarks show.
 ///
@@ -133,7 +137,7 @@ fn decoding(probe: &Probe, first: Raster) -> Cost {
 /// From the file to the upright pixels of a smaller picture.
 fn reducing(probe: &Probe, reduction: &Reduction, last: Raster) -> Cost {
     let whole = Raster::of((probe.width, probe.height));
-    let (memory, nanoseconds) = decode::reducing(probe, reduction);
+    let (memory, nanoseconds) = decode::cost_of_reducing(probe, reduction);
     let turning = if probe.orientation > 1 { last.one() } else { 0 };
     Cost::new(last.one() + memory + turning, whole.pixels() * nanoseconds)
 }
@@ -185,7 +189,8 @@ const fn unpacking(probe: &Probe) -> u64 {
         // Those that are not read row by row: as they are stored, then in the machine's order, then as RGBA.
         Format::Png => 12,
         Format::Webp | Format::Gif => 6,
-        Format::Avif => 12,
+        // Planes and what dav1d predicts from; a cut, beside all of it.
+        Format::Avif => 10,
         // Floats, several planes of them.
         Format::Jxl => 40,
         Format::Svg => 16,
@@ -276,13 +281,15 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
     }
     // Written frames wait for those that follow.
     memory += last.pixels() * (last.frames - 1) * written(format);
-    let mut time = encodings * last.pixels() * last.frames * encoding(format, spec);
+    let mut time = encodings * last.pixels() * last.frames * encoding(format, spec, last);
     if spec.max_bytes.is_some() {
         memory += last.pixels() * last.frames * written(format);
     }
     if matches!(spec.quality(format), Quality::Auto(_)) {
-        memory = memory.max(encode::judged(last.size()) * JUDGING);
-        time += TRIES * 60_000_000;
+        let judged = encode::judged(last.size());
+        memory = memory.max(judged * (packing(format, spec, last) + JUDGING));
+        let once = encoding(format, spec, last) + reading(format) + SCORING;
+        time += JUDGED * judged * once;
     }
     Cost::new(last.all() + memory, time)
 }
@@ -323,7 +330,7 @@ const fn reading(format: Format) -> u64 {
 }
 
 /// Nanoseconds a pixel.
-const fn encoding(format: Format, spec: &Spec) -> u64 {
+fn encoding(format: Format, spec: &Spec, last: Raster) -> u64 {
     match (format, spec.profile) {
         (Format::Jpeg, Profile::Best) => 10,
         (Format::Jpeg, Profile::Fast) => 4,
@@ -331,8 +338,11 @@ const fn encoding(format: Format, spec: &Spec) -> u64 {
         (Format::Png, Profile::Fast) => 25,
         (Format::Webp, Profile::Best) if spec.lossless => 120,
         (Format::Webp, _) => 60,
-        (Format::Avif, Profile::Best) => 800,
-        (Format::Avif, Profile::Fast) => 200,
+        // What is small gets more effort.
+        (Format::Avif, Profile::Best) if encode::is_whole(last.size()) => 1000,
+        (Format::Avif, Profile::Best) => 500,
+        (Format::Avif, Profile::Fast) if encode::is_whole(last.size()) => 400,
+        (Format::Avif, Profile::Fast) => 100,
         (Format::Gif, _) => 150,
         (Format::Tiff, _) => 50,
         _ => 8,

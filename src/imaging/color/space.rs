@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use moxcms::{ColorProfile, Layout, ToneCurveEvaluator};
 
-use super::convert;
+use super::{ToSrgb, convert};
 use crate::{
     domain::color::Color,
     imaging::{
@@ -35,6 +35,16 @@ impl Space {
     pub(in crate::imaging) fn of(icc: Option<&[u8]>) -> Self {
         let profile = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok());
         Self { profile, curve: OnceLock::new() }
+    }
+
+    /// The space of pixels with a profile that was read, or made.
+    pub(in crate::imaging) fn with(profile: &ColorProfile) -> Self {
+        Self { profile: Some(profile.clone()), curve: OnceLock::new() }
+    }
+
+    /// How its pixels become sRGB; `None` where they are, or can't.
+    pub(in crate::imaging) fn to_srgb(&self) -> Option<ToSrgb> {
+        ToSrgb::new(self.profile.as_ref()?)
     }
 
     /// A colour of the spec as pixels of this space have it.

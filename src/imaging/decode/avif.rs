@@ -1,8 +1,16 @@
 //! AVIF, by libavif: the first picture of the file.
 
+mod bands;
+
 use image::imageops;
 
-use super::{Wanted, broken, picture_of, settle};
+use super::{
+    Wanted, broken,
+    meaning::{Meaning, Mixed},
+    picture_of,
+    reduced::Reducing,
+    settle,
+};
 use crate::{
     domain::{
         error::{Code, Error},
@@ -15,6 +23,7 @@ use crate::{
         control::{Control, Failure},
         picture::{Picture, Pixels, Raster},
         probe::MOST_PIXELS,
+        reduce::{Detail, Reducer},
         sample::Sample,
     },
 };
@@ -25,15 +34,8 @@ pub(super) fn decode(
     limits: &Limits,
     control: &Control,
 ) -> Result<Picture, Failure> {
-    let pixels = u32::try_from(limits.pixels).unwrap_or(MOST_PIXELS).min(MOST_PIXELS);
-    let decoder =
-        Decoder::open(input, input.len() as u64, pixels, limits.width.max(limits.height), false)
-            .map_err(|cause| broken(Format::Avif, cause))?;
+    let decoder = parse(input, limits)?;
     let info = *decoder.info();
-    if color::is_bright(info.transfer) {
-        let detail = "AVIF of high dynamic range (PQ or HLG) is not read";
-        return Err(Error::new(Code::UnsupportedMediaType, detail).into());
-    }
     let icc = decoder.icc().map(<[u8]>::to_vec);
     let has_alpha = info.has_alpha != 0;
     let (pixels, icc) = if info.depth > 8 && wanted.sixteen {
@@ -44,6 +46,37 @@ pub(super) fn decode(
         (Pixels::Eight(raster), icc)
     };
     Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
+}
+
+/// What [`super::reduced::reduce`] is to do: by planes where they are like those of a JPEG, else by rows.
+pub(super) fn reduce(
+    input: &[u8],
+    reducing: &Reducing<'_>,
+    limits: &Limits,
+) -> Result<Picture, Failure> {
+    let mut opened = bands::open(input, limits)?;
+    let meaning = std::mem::replace(&mut opened.meaning, Meaning::Srgb);
+    if opened.is_planar()
+        && let Mixed::AsTheyAre(light) = meaning.mixed(reducing.wanted)
+    {
+        let reducer = Reducer::new(reducing.reduction, reducing.reduction.detail());
+        let mut planes = opened.planes(&reducer.part(), reducing.control);
+        return reducing.planes(&mut planes, reducer, &light, &meaning);
+    }
+    reducing.rows(&mut opened.rows(reducing.control), Detail::ALL, &meaning)
+}
+
+/// The boxes of a file whose colours are read.
+fn parse<'a>(input: &'a [u8], limits: &Limits) -> Result<Decoder<'a>, Failure> {
+    let pixels = u32::try_from(limits.pixels).unwrap_or(MOST_PIXELS).min(MOST_PIXELS);
+    let decoder =
+        Decoder::open(input, input.len() as u64, pixels, limits.width.max(limits.height), false)
+            .map_err(|cause| broken(Format::Avif, cause))?;
+    if color::is_bright(decoder.info().transfer) {
+        let detail = "AVIF of high dynamic range (PQ or HLG) is not read";
+        return Err(Error::new(Code::UnsupportedMediaType, detail).into());
+    }
+    Ok(decoder)
 }
 
 fn read<S: Sample>(

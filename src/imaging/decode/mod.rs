@@ -6,19 +6,22 @@ mod canvas;
 mod gif;
 mod jpeg;
 mod jxl;
+mod meaning;
 mod other;
 mod png;
+mod reduced;
 mod tiff;
 mod webp;
 
-pub(super) use self::{jpeg::version as turbo_version, other::foreign};
+pub(super) use self::{
+    jpeg::version as turbo_version, other::foreign, reduced::cost as cost_of_reducing,
+};
 use super::{
     color,
     control::{Control, Failure},
     picture::{Picture, Pixels, Raster},
     plan::View,
     probe::Probe,
-    reduce::Reduction,
     sample::Sample,
     svg,
 };
@@ -41,10 +44,9 @@ pub(super) struct Wanted {
     pub view: Option<View>,
 }
 
-/// What making a picture smaller takes while it is decoded: bytes beside the result, and nanoseconds for each of its pixels.
-pub(super) fn reducing(probe: &Probe, reduction: &Reduction) -> (u64, u64) {
-    let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
-    jpeg::reducing(probe, &reduction)
+impl Wanted {
+    /// The first frame as it is seen.
+    pub(super) const FIRST: Self = Self { frames: 1, sixteen: false, icc: false, view: None };
 }
 
 /// What became of a file.
@@ -63,16 +65,6 @@ impl Decoded {
     }
 }
 
-/// Whether pictures of that kind can be made smaller while they are decoded.
-pub(super) fn reduces(probe: &Probe) -> bool {
-    probe.format == Format::Jpeg
-}
-
-impl Wanted {
-    /// The first frame as it is seen.
-    pub(super) const FIRST: Self = Self { frames: 1, sixteen: false, icc: false, view: None };
-}
-
 /// Decodes what is wanted of a picture that was probed, and so is within the limits.
 pub(super) fn decode(
     input: &[u8],
@@ -84,7 +76,8 @@ pub(super) fn decode(
     let whole = match wanted.view {
         Some(View::Drawn(view)) => drawn(input, view, limits),
         Some(View::Reduced(reduction)) => {
-            match reduced(input, probe, &reduction, wanted, control) {
+            let stored = reduction.stored(probe.orientation, (probe.width, probe.height));
+            match reduced::reduce(input, probe, &stored, wanted, limits, control) {
                 Ok(Some((picture, how))) => Ok(Decoded { picture, how, is_early: true }),
                 Ok(None) => all(input, probe, wanted, limits, control).map(Decoded::whole),
                 Err(failure) => Err(failure),
@@ -131,21 +124,6 @@ fn all(
             drawn(input, whole, limits).map(|drawn| drawn.picture)
         }
         format => other::decode(input, format, wanted, limits, control),
-    }
-}
-
-/// A picture that is made smaller while it is decoded, and how; `None` where that can't be done with this one.
-fn reduced(
-    input: &[u8],
-    probe: &Probe,
-    reduction: &Reduction,
-    wanted: Wanted,
-    control: &Control,
-) -> Result<Option<(Picture, String)>, Failure> {
-    let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
-    match probe.format {
-        Format::Jpeg => jpeg::reduce(input, &reduction, wanted, control),
-        _ => Ok(None),
     }
 }
 

@@ -14,11 +14,13 @@ use png::{
     Transformations,
 };
 
-use self::lines::Lines;
+pub(super) use self::lines::Lines;
 use super::{
     Wanted, broken,
     canvas::{Canvas, Disposal, Patch},
-    expand, picture_of, settle,
+    expand,
+    meaning::Meaning,
+    picture_of,
 };
 use crate::{
     domain::{
@@ -64,7 +66,7 @@ fn whole<'a>(input: &'a [u8], wanted: Wanted, control: &'a Control) -> Result<Pi
     let size = reader.output_buffer_size().ok_or_else(|| {
         Error::internal("a PNG within the limits has more bytes than can be addressed")
     })?;
-    let meaning = Meaning::of(reader.info())?;
+    let meaning = meaning(reader.info())?;
     let (color, depth) = reader.output_color_type();
     let is_deep = depth == BitDepth::Sixteen;
     let is_narrowed = is_deep && !wanted.sixteen;
@@ -108,61 +110,35 @@ fn damaged(cause: png::DecodingError) -> Error {
     broken(Format::Png, cause)
 }
 
-/// What the numbers of its pixels mean.
-pub(in crate::imaging) enum Meaning {
-    /// sRGB.
-    Srgb,
-    /// What a profile says.
-    Icc(Vec<u8>),
-    /// Code points, or a gamma and primaries.
-    Numbers(Box<ColorProfile>),
-}
-
-impl Meaning {
-    /// Brings pixels into sRGB, unless a profile is kept: then it is returned.
-    pub(in crate::imaging) fn settle<S: Sample>(
-        &self,
-        pixels: &mut [S],
-        wanted: Wanted,
-        control: &Control,
-    ) -> Result<Option<Vec<u8>>, Failure> {
-        match self {
-            Self::Icc(icc) => settle(pixels, Some(icc), wanted, control),
-            Self::Numbers(profile) => color::from_profile(pixels, profile, control).map(|()| None),
-            Self::Srgb => Ok(None),
-        }
-    }
-
-    /// Of several chunks that say it the first counts of cICP, iCCP, sRGB, and gAMA with cHRM.
-    fn of(info: &png::Info<'_>) -> Result<Self, Error> {
-        let numbers = |profile: Option<ColorProfile>| {
-            profile.map_or(Self::Srgb, |profile| Self::Numbers(Box::new(profile)))
-        };
-        if let Some(code) = info.coding_independent_code_points {
-            let what = match code {
-                _ if color::is_bright(code.transfer_function.into()) => {
-                    "PNG of high dynamic range (PQ or HLG)"
-                }
-                _ if !code.is_video_full_range_image => "PNG of narrow range",
-                _ => {
-                    let (primaries, transfer) = (code.color_primaries, code.transfer_function);
-                    return Ok(numbers(color::from_code_points(primaries.into(), transfer.into())));
-                }
-            };
-            return Err(Error::new(Code::UnsupportedMediaType, format!("{what} is not read")));
-        }
-        Ok(match (&info.icc_profile, info.srgb, info.gama_chunk) {
-            (Some(icc), _, _) => Self::Icc(icc.to_vec()),
-            (None, None, Some(gamma)) => {
-                let places = info.chrm_chunk.map(|said| {
-                    [said.white, said.red, said.green, said.blue]
-                        .map(|(x, y)| [x.into_value(), y.into_value()])
-                });
-                numbers(color::from_gamma(gamma.into_value(), places))
+/// What the numbers of its pixels mean. Of several chunks that say it the first counts of cICP, iCCP, sRGB, and gAMA with cHRM.
+fn meaning(info: &png::Info<'_>) -> Result<Meaning, Error> {
+    let numbers = |profile: Option<ColorProfile>| {
+        profile.map_or(Meaning::Srgb, |profile| Meaning::Numbers(Box::new(profile)))
+    };
+    if let Some(code) = info.coding_independent_code_points {
+        let what = match code {
+            _ if color::is_bright(code.transfer_function.into()) => {
+                "PNG of high dynamic range (PQ or HLG)"
             }
-            _ => Self::Srgb,
-        })
+            _ if !code.is_video_full_range_image => "PNG of narrow range",
+            _ => {
+                let (primaries, transfer) = (code.color_primaries, code.transfer_function);
+                return Ok(numbers(color::from_code_points(primaries.into(), transfer.into())));
+            }
+        };
+        return Err(Error::new(Code::UnsupportedMediaType, format!("{what} is not read")));
     }
+    Ok(match (&info.icc_profile, info.srgb, info.gama_chunk) {
+        (Some(icc), _, _) => Meaning::Icc(icc.to_vec()),
+        (None, None, Some(gamma)) => {
+            let places = info.chrm_chunk.map(|said| {
+                [said.white, said.red, said.green, said.blue]
+                    .map(|(x, y)| [x.into_value(), y.into_value()])
+            });
+            numbers(color::from_gamma(gamma.into_value(), places))
+        }
+        _ => Meaning::Srgb,
+    })
 }
 
 /// A file that is being decoded.

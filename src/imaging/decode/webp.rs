@@ -77,6 +77,11 @@ fn still(
     Ok(Picture { icc, ..Picture::still(pixels, has_alpha) })
 }
 
+/// The profile of a file's colours.
+pub(super) fn icc(input: &[u8]) -> Option<Vec<u8>> {
+    Container::of(input).icc.map(<[u8]>::to_vec)
+}
+
 /// The rows of a file that holds one picture, in the colours that it is stored in.
 pub(in crate::imaging) struct Lines<'a> {
     decoder: Decoder<'a>,

@@ -1,10 +1,12 @@
 //! Pixels to bytes.
 
+mod approach;
 mod avif;
 mod gif;
 mod jpeg;
 mod other;
 mod png;
+mod sample;
 mod search;
 mod tiff;
 mod webp;
@@ -14,7 +16,8 @@ mod tests;
 
 pub(super) use self::{
     jpeg::{held as held_for_jpeg, is_progressive},
-    search::{Encoded, judged},
+    sample::{is_whole, judged},
+    search::Encoded,
 };
 use super::{
     control::{Control, Failure},
@@ -44,14 +47,17 @@ pub(super) fn encode(
     spec: &Spec,
     control: &Control,
 ) -> Result<Encoded, Failure> {
+    let whole = picture.size();
     search::encode(picture, format, spec, control, |picture, quality| {
-        write(picture, format, quality, spec, control)
+        write(picture, whole, format, quality, spec, control)
     })
 }
 
-/// Writes `picture` as `format` at a quality of 1 to 100, where that means something.
+/// Writes `picture` as `format` at a quality of 1 to 100, where that means something; with the effort that a picture of the size
+/// `whole` gets, of which it may be a part.
 fn write(
     picture: &Picture,
+    whole: (u32, u32),
     format: Format,
     quality: u8,
     spec: &Spec,
@@ -63,7 +69,7 @@ fn write(
         Format::Webp => webp::encode(picture, quality, spec, control),
         Format::Gif => gif::encode(picture, control),
         Format::Tiff => tiff::encode(picture, control),
-        Format::Avif => avif::encode(picture, quality, spec, control),
+        Format::Avif => avif::encode(picture, whole, quality, spec, control),
         other => other::encode(picture, other, control),
     };
     // An encoder that was stopped takes it for a place without room.

@@ -41,6 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
         return Err(Error::new(Code::ImageTooLarge, detail));
     }
     Ok(Header {
+        in_rows: true,
         width,
         height,
         frames: 1,

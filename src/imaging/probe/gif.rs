@@ -45,6 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
         return Err(corrupt("the GIF has no frame"));
     }
     Ok(Header {
+        in_rows: false,
         width: width.into(),
         height: height.into(),
         frames,

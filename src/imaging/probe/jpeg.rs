@@ -16,13 +16,15 @@ type Segment = Vec<u8>;
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Header, bool)> {
     let mut size = None;
     let mut channels = None;
-    let mut in_passes = true;
+    let (mut in_passes, mut in_rows) = (true, false);
     let mut orientation = 1;
     walk(reader, |marker, segment| {
         match marker {
             // Baseline, extended and progressive, all by Huffman.
             0xc0..=0xc2 => {
                 size = Some(frame(&segment)?);
+                // Inks are not.
+                in_rows = segment.get(5).is_some_and(|channels| *channels < 4);
                 channels = segment.get(5).filter(|_| marker != PROGRESSIVE).copied();
             }
             START_OF_SCAN => in_passes = channels.is_none() || segment.first() != channels.as_ref(),
@@ -37,7 +39,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Header, bool)> {
         Ok(())
     })?;
     let (width, height) = size.ok_or_else(|| corrupt("the JPEG has no frame header"))?;
-    let header = Header { width, height, frames: 1, has_alpha: false, orientation, depth: 8 };
+    let header =
+        Header { width, height, frames: 1, has_alpha: false, orientation, depth: 8, in_rows };
     Ok((header, in_passes))
 }
 

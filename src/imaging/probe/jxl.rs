@@ -21,6 +21,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Header> {
     let depth = image.image_header().metadata.bit_depth.bits_per_sample();
     // Sides are as displayed: the decoder puts pictures upright itself.
     Ok(Header {
+        in_rows: false,
         width: image.width(),
         height: image.height(),
         frames: 1,

@@ -42,6 +42,8 @@ pub struct Probe {
     pub depth: u8,
     /// A JPEG of several scans, all of which must be read before there is a row of pixels.
     pub in_passes: bool,
+    /// A still picture that can be made smaller row by row while it is decoded.
+    pub in_rows: bool,
 }
 
 impl Probe {
@@ -64,6 +66,7 @@ struct Header {
     has_alpha: bool,
     orientation: u8,
     depth: u8,
+    in_rows: bool,
 }
 
 /// Reads what `file` holds as far as needed to say what it is, and refuses what is no picture, ends too early or passes
@@ -96,15 +99,23 @@ pub fn probe(mut file: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
     check_frames(header.frames, limits)?;
     plan::within(limits, (width, height), header.frames)
         .map_err(|problem| Error::new(Code::ImageTooLarge, format!("the picture has {problem}")))?;
-    let Header { frames, has_alpha, depth, .. } = header;
-    Ok(Probe { format, width, height, frames, has_alpha, orientation, depth, in_passes })
+    let Header { frames, has_alpha, depth, in_rows, .. } = header;
+    Ok(Probe { format, width, height, frames, has_alpha, orientation, depth, in_passes, in_rows })
 }
 
 /// A drawing has to be read as a whole to know its size, but is not drawn.
 fn drawing(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     let file = reader.peek(limits.upload_size)?;
     let (width, height) = svg::size(&file)?;
-    Ok(Header { width, height, frames: 1, has_alpha: true, orientation: 1, depth: 8 })
+    Ok(Header {
+        width,
+        height,
+        frames: 1,
+        has_alpha: true,
+        orientation: 1,
+        depth: 8,
+        in_rows: false,
+    })
 }
 
 /// Bytes that a format is known by.

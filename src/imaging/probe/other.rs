@@ -50,7 +50,7 @@ fn header(file: &mut dyn ReadSeek, format: Format) -> Result<Header> {
     let has_alpha = color.has_alpha();
     let depth = if color.bytes_per_pixel() > color.channel_count() { 16 } else { 8 };
     let orientation = decoder.orientation().map_or(1, |orientation| orientation.to_exif());
-    Ok(Header { width, height, frames: 1, has_alpha, orientation, depth })
+    Ok(Header { width, height, frames: 1, has_alpha, orientation, depth, in_rows: false })
 }
 
 /// What is wrong with a file that can't be opened, or that it is of a kind that is not read.

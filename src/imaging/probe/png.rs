@@ -18,7 +18,7 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
         return Err(corrupt("the PNG does not begin with its header"));
     }
     let (width, height) = (reader.u32_be()?, reader.u32_be()?);
-    let [depth, color, _compression, _filter, _interlace] = reader.array()?;
+    let [depth, color, _compression, _filter, interlace] = reader.array()?;
     reader.skip(4)?;
     // A side that neither way up is allowed need not be looked at any further.
     let longest = limits.width.max(limits.height);
@@ -26,8 +26,15 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
         let problem = plan::within(limits, (width, height), 1).err().unwrap_or_default();
         return Err(Error::new(Code::ImageTooLarge, format!("the picture has {problem}")));
     }
-    let mut header =
-        Header { width, height, frames: 1, has_alpha: color & 4 != 0, orientation: 1, depth };
+    let mut header = Header {
+        width,
+        height,
+        frames: 1,
+        has_alpha: color & 4 != 0,
+        orientation: 1,
+        depth,
+        in_rows: depth == 8 && interlace == 0,
+    };
     let mut has_pixels = false;
     loop {
         let (length, kind) = (reader.u32_be()?, reader.array::<4>()?);

@@ -41,6 +41,7 @@ fn the_photographs() {
             orientation: 1,
             depth: 8,
             in_passes: false,
+            in_rows: true,
         };
         assert_eq!(of(bytes), expected);
     }

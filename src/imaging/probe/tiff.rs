@@ -14,6 +14,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Header> {
     // A palette is one of eight bits.
     let is_deep = layout.bits > 8 && layout.colors != Colors::Palette;
     Ok(Header {
+        in_rows: false,
         width: layout.width,
         height: layout.height,
         frames: 1,

@@ -29,8 +29,15 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
                 let (width, height) = (reader.u24_le()? + 1, reader.u24_le()? + 1);
                 let has_alpha = flags & VP8X_ALPHA != 0;
                 is_animated = flags & VP8X_ANIMATION != 0;
-                header =
-                    Some(Header { width, height, frames: 1, has_alpha, orientation: 1, depth: 8 });
+                header = Some(Header {
+                    width,
+                    height,
+                    frames: 1,
+                    has_alpha,
+                    orientation: 1,
+                    depth: 8,
+                    in_rows: true,
+                });
             }
             b"VP8 " | b"VP8L" => {
                 has_pixels = true;
@@ -65,6 +72,7 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     }
     if is_animated {
         header.frames = frames.max(1);
+        header.in_rows = false;
     }
     Ok(header)
 }
@@ -77,6 +85,7 @@ fn lossy(reader: &mut Reader<'_>) -> Result<Header> {
     }
     let (width, height) = (reader.u16_le()? & 0x3fff, reader.u16_le()? & 0x3fff);
     Ok(Header {
+        in_rows: true,
         width: width.into(),
         height: height.into(),
         frames: 1,
@@ -94,6 +103,7 @@ fn lossless(reader: &mut Reader<'_>) -> Result<Header> {
     let bits = reader.u32_le()?;
     let (width, height) = ((bits & 0x3fff) + 1, ((bits >> 14) & 0x3fff) + 1);
     Ok(Header {
+        in_rows: true,
         width,
         height,
         frames: 1,

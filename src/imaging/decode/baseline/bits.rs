@@ -142,7 +142,8 @@ impl<'a> Bits<'a> {
                 _ => {
                     self.rest = self.rest.get(run.saturating_sub(1)..).unwrap_or_default();
                     self.is_whole = true;
-                    self.piece.get_mut(self.end..).unwrap_or_default().fill(0);
+                    let behind = self.end..self.end + MCU;
+                    self.piece.get_mut(behind).unwrap_or_default().fill(0);
                     return;
                 }
             };

@@ -199,17 +199,18 @@ impl Reading {
         at.skip(last.length);
         if last.length == 0 {
             at.fill(piece);
-            let long = tables.find_ac(at.bits)?;
+            let long = tables.find_ac(two, at.bits)?;
             at.skip(long.length);
             at.fill(piece);
             self.number += long.step;
+            self.two = Two::default();
             block.put(self.number, long.value);
         } else {
             block.put(self.number + first.step, first.value);
             self.number += last.step;
+            self.two = two;
             block.put(self.number, last.value);
         }
-        self.two = two;
         Some(self.number <= LAST)
     }
 }
@@ -230,7 +231,7 @@ fn pass(tables: &Tables, mut number: u8, at: &mut Place, piece: &Piece) -> Optio
             }
             number = next;
         } else {
-            let Found { length, step, .. } = tables.find_ac(at.bits)?;
+            let Found { length, step, .. } = tables.find_ac(Two::default(), at.bits)?;
             at.skip(length);
             number += step;
             if step == END {

@@ -73,7 +73,7 @@ impl Component {
         if SIZE == 1 {
             let dc = self.coding.read_dc(at, piece)?;
             let [step, ..] = self.steps.0;
-            output.put(place, &[[idct::flat(dc, step)]]);
+            output.fill::<1>(place, idct::flat(dc, step));
             return Some(());
         }
         if SIZE == 2 {
@@ -89,7 +89,7 @@ impl Component {
         if last == 1 {
             let [dc, ..] = *block;
             let [step, ..] = self.steps.0;
-            output.put(place, &[[idct::flat(dc, step); SIZE]; SIZE]);
+            output.fill::<SIZE>(place, idct::flat(dc, step));
             return Some(());
         }
         let [first, second] = &mut self.places;

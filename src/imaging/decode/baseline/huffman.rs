@@ -24,6 +24,8 @@ pub(super) struct Found {
 
 /// One or two symbols in a word, from the lowest byte on: bits of both, step to the last, value of the first (two bytes), value of
 /// the last (two bytes), step to the first, bits of the first.
+///
+/// Where the bits of a value are too many, there is the symbol alone: no bits, the size, no values, the step, bits of the code.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Two(u64);
 
@@ -32,6 +34,17 @@ impl Two {
         let [length, step] = [first.length + second.length, first.step + second.step];
         let ([v0, v1], [w0, w1]) = (first.value.to_le_bytes(), second.value.to_le_bytes());
         Self(u64::from_le_bytes([length, step, v0, v1, w0, w1, first.step, first.length]))
+    }
+
+    /// A symbol alone, and the length of its code.
+    fn of_long(symbol: Symbol, length: u8) -> Self {
+        Self(u64::from_le_bytes([0, symbol.size, 0, 0, 0, 0, symbol.step, length]))
+    }
+
+    /// The same, where no bits are said. A length of zero if there is none.
+    fn long(self) -> (Symbol, u8) {
+        let [_, size, .., step, length] = self.0.to_le_bytes();
+        (Symbol { step, size }, length)
     }
 
     /// The first alone.
@@ -101,6 +114,11 @@ impl Tables {
             all_dc,
             all_ac,
         };
+        for (two, (symbol, length)) in tables.ac.iter_mut().zip(short_ac) {
+            if two.last().length == 0 {
+                *two = Two::of_long(symbol, length);
+            }
+        }
         if passes {
             for (index, passed) in tables.ac_passed.iter_mut().enumerate() {
                 *passed = passed_over(&short_ac, index, 0, LOOK);
@@ -120,11 +138,14 @@ impl Tables {
         self.all_dc.find(bits)
     }
 
-    /// The same of an AC coefficient.
+    /// The same of an AC coefficient, of which `two` was looked up.
     #[cold]
     #[inline(never)]
-    pub(super) fn find_ac(&self, bits: u64) -> Option<Found> {
-        self.all_ac.find(bits)
+    pub(super) fn find_ac(&self, two: Two, bits: u64) -> Option<Found> {
+        match two.long() {
+            (_, 0) => self.all_ac.find(bits),
+            (symbol, length) => Some(symbol.found(length, bits)),
+        }
     }
 }
 

@@ -47,12 +47,24 @@ impl Output<'_> {
     /// Puts down a block.
     #[inline(always)]
     pub(super) fn put<const N: usize>(&mut self, place: usize, block: &[[u8; N]; N]) {
-        let mut rows = self.samples.get_mut(place..).unwrap_or_default();
-        for samples in block {
-            if let Some(row) = rows.first_chunk_mut() {
-                *row = *samples;
-            }
-            rows = rows.get_mut(self.stride..).unwrap_or_default();
+        let mut block = block.iter();
+        self.rows(place, |row| *row = *block.next().unwrap_or(row));
+    }
+
+    /// Puts down a block of the same samples.
+    #[inline(always)]
+    pub(super) fn fill<const N: usize>(&mut self, place: usize, sample: u8) {
+        self.rows::<N>(place, |row| *row = [sample; N]);
+    }
+
+    /// Shows the rows of a block.
+    #[inline(always)]
+    fn rows<const N: usize>(&mut self, place: usize, mut set: impl FnMut(&mut [u8; N])) {
+        let mut rest = self.samples.get_mut(place..).unwrap_or_default();
+        for _ in 0..N {
+            let Some(row) = rest.first_chunk_mut() else { return };
+            set(row);
+            rest = rest.get_mut(self.stride..).unwrap_or_default();
         }
     }
 }

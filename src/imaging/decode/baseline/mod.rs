@@ -71,12 +71,18 @@ struct Restart {
     count: u32,
 }
 
-/// Begins to decode a part of a picture. `None` if the file is of another kind, has a damaged header, or lacks an end.
+/// Begins to decode a part of a picture. `None` if the file is of another kind, has a damaged header, or lacks an end; and at full
+/// size if the processor lacks AVX2: then libjpeg-turbo is quicker, which gives the same.
 pub(in crate::imaging) fn open<'a>(
     input: &'a [u8],
     part: &Part,
     control: &'a Control,
 ) -> Option<Baseline<'a>> {
+    begin(input, part, control).filter(|decoder| decoder.block < BLOCK || decoder.has_vectors())
+}
+
+/// The same on any processor.
+fn begin<'a>(input: &'a [u8], part: &Part, control: &'a Control) -> Option<Baseline<'a>> {
     let block = usize::try_from(part.eighths).ok().filter(|block| [8, 4, 2, 1].contains(block))?;
     let header = header::read(input)?;
     let [wide, high] = header.components.first()?.blocks;
@@ -184,18 +190,27 @@ impl Baseline<'_> {
         self.size
     }
 
+    /// Whether blocks are transformed by vectors.
+    const fn has_vectors(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.avx2.is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        return false;
+    }
+
     /// What was decoded of the rows of MCUs from a given one on.
     fn band(&self, first: usize) -> Band<'_> {
         let mut planes = [Plane::NONE; 3];
-        let mut top = 0;
-        for (plane, component) in planes.iter_mut().zip(&self.components).rev() {
+        let mut tops = [0; 3];
+        for ((plane, top), component) in planes.iter_mut().zip(&mut tops).zip(&self.components) {
             let Layout { start, stride, width, height } = component.layout;
             let [_, down] = component.blocks;
             let lines = self.rows * down * self.block;
             let samples = self.samples.get(start..start + lines * stride).unwrap_or_default();
-            top = first * down * self.block;
-            *plane = Plane { samples, stride, width, rows: lines.min(height - top) };
+            *top = first * down * self.block;
+            *plane = Plane { samples, stride, width, rows: lines.min(height - *top) };
         }
+        let [top, ..] = tops;
         Band { top: u32::try_from(top).unwrap_or_default(), planes }
     }
 
@@ -238,20 +253,22 @@ impl Baseline<'_> {
                 self.restart()?;
             }
             self.restart.since += 1;
+            let is_wanted = wanted.contains(&mcu);
             let (mut at, piece) = self.bits.mcu();
             for component in &mut self.components {
                 let [wide, high] = component.blocks;
                 let Layout { start, stride, .. } = component.layout;
-                for y in row * high..row * high + high {
-                    for x in mcu * wide..mcu * wide + wide {
-                        if wanted.contains(&mcu) {
-                            let place = start + (y * stride + x) * SIZE;
-                            let samples = &mut self.samples;
+                let mut line = start + (row * high * stride + mcu * wide) * SIZE;
+                for _ in 0..high {
+                    for x in 0..wide {
+                        if is_wanted {
+                            let (samples, place) = (&mut self.samples, line + x * SIZE);
                             component.read::<SIZE>(kernel, &mut at, piece, samples, place)?;
                         } else {
                             component.coding.read_dc(&mut at, piece)?;
                         }
                     }
+                    line += stride * SIZE;
                 }
             }
             self.bits.go_on(at)?;

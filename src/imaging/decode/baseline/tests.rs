@@ -12,7 +12,7 @@ mod writer;
 use proptest::prelude::*;
 
 use self::writer::{Numbers, Written};
-use super::{Baseline, open};
+use super::{Baseline, begin};
 use crate::{
     domain::error::Code,
     imaging::{
@@ -75,11 +75,11 @@ fn gathered(mut decoder: Baseline<'_>, mut top: u32) -> Result<Vec<Whole>, Failu
 
 fn decoded(input: &[u8], eighths: u32) -> Result<Vec<Whole>, Failure> {
     let control = Control::default();
-    gathered(open(input, &part(eighths), &control).expect("it is of the kind"), 0)
+    gathered(begin(input, &part(eighths), &control).expect("it is of the kind"), 0)
 }
 
 fn is_refused(input: &[u8]) -> bool {
-    open(input, &part(8), &Control::default()).is_none()
+    begin(input, &part(8), &Control::default()).is_none()
 }
 
 fn assert_corrupt(result: Result<Vec<Whole>, Failure>) {
@@ -131,13 +131,13 @@ proptest! {
         let (file, _) = written.write();
         let control = Control::default();
         let wholes = decoded(&file, eighths).unwrap();
-        let (width, height) = open(&file, &part(eighths), &control).unwrap().size();
+        let (width, height) = begin(&file, &part(eighths), &control).unwrap().size();
         let [a, b, c, d] = sides;
         let columns = a % width..a % width + 1 + b % (width - a % width);
         let rows = c % height..c % height + 1 + d % (height - c % height);
 
         let part = Part { eighths, columns: columns.clone(), rows: rows.clone() };
-        let mut decoder = open(&file, &part, &control).unwrap();
+        let mut decoder = begin(&file, &part, &control).unwrap();
         let (across, down) = match decoder.shape() {
             Shape::Grey => (1, 1),
             Shape::Color { across, down } => (across, down),
@@ -170,7 +170,7 @@ proptest! {
             file[at] = [numbers.below(256) as u8, 0xff, 0x00, 0xd9][numbers.below(4) as usize];
         }
         let control = Control::default();
-        if let Some(decoder) = open(&file, &part(SCALES[scale]), &control) {
+        if let Some(decoder) = begin(&file, &part(SCALES[scale]), &control) {
             let (width, height) = decoder.size();
             match gathered(decoder, 0) {
                 Ok(wholes) => prop_assert_eq!(wholes[0].samples.len() as u32, width * height),
@@ -241,7 +241,7 @@ mod vectors {
     fn give_the_same_photograph() {
         let control = Control::default();
         for eighths in SCALES {
-            let mut decoder = open(samples::ROCKET, &part(eighths), &control).unwrap();
+            let mut decoder = begin(samples::ROCKET, &part(eighths), &control).unwrap();
             decoder.avx2 = None;
             assert_eq!(gathered(decoder, 0).unwrap(), decoded(samples::ROCKET, eighths).unwrap());
         }
@@ -313,7 +313,7 @@ fn data_that_is_missing_is_an_error() {
     for length in 0..file.len() {
         assert!(is_refused(&file[..length]), "without an end marker");
         let ended = [&file[..length], &[0xff, 0xd9]].concat();
-        if let Some(decoder) = open(&ended, &part(8), &Control::default()) {
+        if let Some(decoder) = begin(&ended, &part(8), &Control::default()) {
             match gathered(decoder, 0) {
                 // No more than bits that mean nothing were missing.
                 Ok(found) => assert!(found == whole && length + 3 >= file.len()),
@@ -354,17 +354,17 @@ fn what_is_not_wanted_is_not_read() {
     let control = Control::default();
     assert_corrupt(decoded(&cut, 8));
     let part = Part { eighths: 8, columns: 0..64, rows: 0..16 };
-    let wholes = gathered(open(&cut, &part, &control).unwrap(), 0).unwrap();
+    let wholes = gathered(begin(&cut, &part, &control).unwrap(), 0).unwrap();
     assert_eq!(wholes[0].samples, decoded(&file, 8).unwrap()[0].samples[..64 * 16]);
     for nothing in [Part { rows: 5..5, ..part.clone() }, Part { columns: 64..90, ..part }] {
-        assert!(open(&cut, &nothing, &control).unwrap().next().unwrap().is_none());
+        assert!(begin(&cut, &nothing, &control).unwrap().next().unwrap().is_none());
     }
 }
 
 #[test]
 fn what_is_cancelled_stops() {
     let control = Control::default();
-    let mut decoder = open(samples::ROCKET, &part(8), &control).unwrap();
+    let mut decoder = begin(samples::ROCKET, &part(8), &control).unwrap();
     assert!(decoder.next().unwrap().is_some());
     control.cancel.cancel();
     assert!(matches!(decoder.next(), Err(Failure::Cancelled)));
@@ -410,6 +410,6 @@ fn other_kinds_are_left_to_others() {
     };
     assert!(with_adobe(0) && !with_adobe(1));
     for eighths in [0, 3, 16] {
-        assert!(open(&plain, &part(eighths), &Control::default()).is_none());
+        assert!(begin(&plain, &part(eighths), &Control::default()).is_none());
     }
 }

@@ -8,7 +8,7 @@ mod rows;
 mod tests;
 mod turbo;
 
-pub(super) use self::reduced::{reduce, reducing};
+pub(super) use self::reduced::{detail, reduce};
 pub(in crate::imaging) use self::turbo::version;
 use self::turbo::{Color, Decoder};
 use super::{Wanted, corrupt, picture_of, settle};

@@ -4,7 +4,7 @@ use png::{BitDepth, ColorType};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::{
-    Meaning, broken, opened,
+    Meaning, broken, meaning, opened,
     unfilter::{Filter, Pixel, ROWS, undo},
 };
 use crate::{
@@ -74,7 +74,7 @@ impl<'a> Lines<'a> {
             is_whole: false,
             control,
         };
-        Ok(Some((lines, Meaning::of(info)?)))
+        Ok(Some((lines, meaning(info)?)))
     }
 
     /// Unpacks the next rows, if there are any left.

@@ -109,14 +109,13 @@ fn a_quality_looks_better_than_that_of_a_common_encoder_in_fewer_bytes() {
     for quality in [40, 60, 80] {
         let mut sizes = [0; 3];
         for pixels in &pictures {
-            let reference = Reference::new(pixels).unwrap();
+            let reference = Reference::new(pixels);
             let files = [
                 common(pixels, quality),
                 written(pixels, quality, json!({})),
                 written(pixels, quality, json!({"profile": "fast"})),
             ];
-            let scores =
-                files.each_ref().map(|file| reference.score(&samples::read(file)).unwrap());
+            let scores = files.each_ref().map(|file| reference.score(&samples::read(file)));
             assert!(
                 scores[1] > scores[0] + 1.0 && scores[2] > scores[0] - 1.0,
                 "{quality}: {scores:?}"

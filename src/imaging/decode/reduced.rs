@@ -1,0 +1,159 @@
+//! Making a picture smaller while it is decoded, by rows or by planes: what all formats that can have in common.
+
+use super::{
+    Wanted, avif, corrupt, jpeg,
+    meaning::{Meaning, Mixed},
+    png, webp,
+};
+use crate::{
+    domain::{format::Format, limits::Limits},
+    imaging::{
+        color::ToSrgb,
+        control::{Control, Failure},
+        picture::{Picture, Pixels},
+        planes::Planes,
+        probe::Probe,
+        reduce::{Detail, Light, Reducer, Reduction},
+        rows::Rows,
+    },
+};
+
+/// A picture that is made smaller while it is decoded, and how; `reduction` is of the picture as it is stored. `None` where only all of
+/// it can be decoded.
+pub(super) fn reduce(
+    input: &[u8],
+    probe: &Probe,
+    reduction: &Reduction,
+    wanted: Wanted,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Option<(Picture, String)>, Failure> {
+    let (width, height) = (probe.width, probe.height);
+    let size = if probe.orientation > 4 { (height, width) } else { (width, height) };
+    let reducing = Reducing { size, reduction, wanted, control };
+    match probe.format {
+        Format::Jpeg => jpeg::reduce(input, &reducing).map(Some),
+        Format::Png => {
+            let Some((mut rows, meaning)) = png::Lines::of(input, control)? else {
+                return Ok(None);
+            };
+            reducing
+                .rows(&mut rows, Detail::ALL, &meaning)
+                .map(|picture| Some((picture, String::new())))
+        }
+        Format::Webp => {
+            let meaning = Meaning::of(webp::icc(input));
+            let mut rows = webp::Lines::of(input, limits, control)?;
+            reducing
+                .rows(&mut rows, Detail::ALL, &meaning)
+                .map(|picture| Some((picture, String::new())))
+        }
+        Format::Avif => {
+            avif::reduce(input, &reducing, limits).map(|picture| Some((picture, String::new())))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What is wanted, for all that is left to do once there are rows.
+pub(super) struct Reducing<'a> {
+    /// The size that the header gave, as it is stored.
+    size: (u32, u32),
+    pub reduction: &'a Reduction,
+    pub wanted: Wanted,
+    pub control: &'a Control,
+}
+
+impl Reducing<'_> {
+    /// What of the detail of rows is needed that are decoded in any case.
+    fn detail(&self, detail: Detail) -> Detail {
+        if detail == Detail::ALL { self.reduction.detail() } else { detail }
+    }
+
+    /// Of rows, of which `detail` is left.
+    pub(super) fn rows(
+        &self,
+        rows: &mut dyn Rows,
+        detail: Detail,
+        meaning: &Meaning,
+    ) -> Result<Picture, Failure> {
+        if detail == Detail::ALL && rows.size() != self.size {
+            return Err(corrupt("the pixels are not of the size that the header says").into());
+        }
+        let has_alpha = rows.has_alpha();
+        let reducer = Reducer::new(self.reduction, self.detail(detail));
+        let (mut pixels, meaning) = match meaning.mixed(self.wanted) {
+            Mixed::AsTheyAre(light) => (reducer.rows(rows, &light, self.control)?, meaning),
+            Mixed::InSrgb(to_srgb) => {
+                let mut rows = Converted { rows, to_srgb, row: Vec::new() };
+                (reducer.rows(&mut rows, &Light::Srgb, self.control)?, &Meaning::Srgb)
+            }
+        };
+        let icc = meaning.settle(&mut pixels, self.wanted, self.control)?;
+        Ok(Picture { icc, ..Picture::still(Pixels::Eight(pixels), has_alpha) })
+    }
+
+    /// Of planes that were asked for what `reducer` needs. Only where pixels can be mixed as they are.
+    pub(super) fn planes(
+        &self,
+        planes: &mut dyn Planes,
+        reducer: Reducer,
+        light: &Light,
+        meaning: &Meaning,
+    ) -> Result<Picture, Failure> {
+        let mut pixels = reducer.planes(planes, light, self.control)?;
+        let icc = meaning.settle(&mut pixels, self.wanted, self.control)?;
+        Ok(Picture { icc, ..Picture::still(Pixels::Eight(pixels), false) })
+    }
+}
+
+/// Rows that are brought to sRGB.
+struct Converted<'r> {
+    rows: &'r mut dyn Rows,
+    to_srgb: ToSrgb,
+    row: Vec<u8>,
+}
+
+impl Rows for Converted<'_> {
+    fn size(&self) -> (u32, u32) {
+        self.rows.size()
+    }
+
+    fn has_alpha(&self) -> bool {
+        self.rows.has_alpha()
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+        let Some(row) = self.rows.next()? else { return Ok(None) };
+        self.row.clear();
+        self.row.extend_from_slice(row);
+        self.to_srgb.convert(&mut self.row);
+        Ok(Some(&self.row))
+    }
+}
+
+/// What that takes: bytes beside the result, and nanoseconds for each pixel of the file.
+pub(in crate::imaging) fn cost(probe: &Probe, reduction: &Reduction) -> (u64, u64) {
+    let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
+    let pixels = u64::from(probe.width) * u64::from(probe.height);
+    let side = u64::from(probe.width.max(probe.height));
+    let (detail, beside, nanoseconds) = match probe.format {
+        Format::Jpeg => {
+            let detail = jpeg::detail(&reduction);
+            // Of a file in several scans all coefficients are kept, of two bytes, for three channels. Else some rows of each.
+            let (coefficients, nanoseconds) = match (probe.in_passes, detail.eighths) {
+                (true, _) => (pixels * 6, 12),
+                (false, 8) => (0, 4),
+                (false, _) => (0, 2),
+            };
+            (detail, coefficients + side * 128, nanoseconds)
+        }
+        // Rows as they are inflated, a few at a time.
+        Format::Png => (reduction.detail(), side * 128 + (1 << 20), 8),
+        // All of the pixels.
+        Format::Webp => (reduction.detail(), pixels * 8, 8),
+        // Planes, and what dav1d predicts from.
+        _ => (reduction.detail(), pixels * 10 + side * 256, 12),
+    };
+    (beside + reduction.held(detail) + (3 << 20), nanoseconds)
+}
