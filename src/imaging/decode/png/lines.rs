@@ -87,11 +87,14 @@ impl<'a> Lines<'a> {
         }
         let mut filters = [Filter::None; ROWS];
         let mut stored: [&[u8]; ROWS] = [&[]; ROWS];
-        let places = filters.iter_mut().zip(&mut stored).take(left as usize);
         let rows = self.stored.chunks_exact(length).skip(index as usize);
-        for ((filter, stored), row) in places.zip(rows) {
+        for (place, ((filter, stored), row)) in
+            (0..).zip(filters.iter_mut().zip(&mut stored).zip(rows))
+        {
             if let [name, samples @ ..] = row {
-                *filter = Filter::of(*name).ok_or_else(|| damaged("there is no such filter"))?;
+                // Below the last row is what was there before: it is undone, and not handed over.
+                let name = if place < left { *name } else { 0 };
+                *filter = Filter::of(name).ok_or_else(|| damaged("there is no such filter"))?;
                 *stored = samples;
             }
         }

@@ -55,7 +55,7 @@ trait Around {
     fn step(&mut self, differences: [Pixel; ROWS], above: Pixel) -> [Pixel; ROWS];
 }
 
-/// Undoes rows of `N` samples a pixel into `rows`, which lie one after the other. `above` is the row over the first; of nothing above
+/// Undoes rows of `N` samples a pixel, as many pixels each as `above`, into `rows`, which lie one after the other. `above` is the row over the first; of nothing above
 /// it is zeros.
 pub(super) fn undo<const N: usize>(
     filters: [Filter; ROWS],
