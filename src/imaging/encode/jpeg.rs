@@ -89,7 +89,10 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
     let full_color = quality >= FULL_COLOR;
     let (library, luma, color) = match spec.profile {
         Profile::Best if full_color => (Library::Jpegli, quality, quality),
-        Profile::Best => (Library::Jpegli, quality, quality + FINER),
+        Profile::Best => {
+            let env = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<i32>().ok()).unwrap_or(0);
+            (Library::Jpegli, (quality as i32 + env("BQ")) as u8, (quality as i32 + 6 + env("BC")) as u8)
+        }
         Profile::Fast => {
             (Library::Turbo, plain(quality), (plain(quality) + FINER / 2).min(quality))
         }
@@ -106,7 +109,7 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
 
 /// Whether a picture of that size is written coarse first, then finer.
 pub(in crate::imaging) fn is_progressive(spec: &Spec, size: (u32, u32)) -> bool {
-    let suits = spec.profile == Profile::Best && (PROGRESSIVE..=HELD).contains(&area(size));
+    let suits = spec.profile == Profile::Best && (if std::env::var_os("PROG").is_some() { 0 } else { PROGRESSIVE }..=HELD).contains(&area(size));
     spec.progressive.unwrap_or(suits)
 }
 

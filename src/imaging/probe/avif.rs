@@ -12,6 +12,9 @@ use crate::{
 /// libavif's own limit, above which it opens nothing.
 pub(in crate::imaging) const MOST_PIXELS: u32 = 1 << 28;
 
+/// What libavif looks at of the pixels themselves where their box does not say which colours they are in; mostly they follow at once.
+const SAMPLE: u64 = 256;
+
 /// Whether a file that begins like this is AVIF: one of its brands is.
 pub(super) fn is_avif(start: &[u8]) -> bool {
     let Some((length, rest)) = start.split_first_chunk::<4>() else { return false };
@@ -23,9 +26,14 @@ pub(super) fn is_avif(start: &[u8]) -> bool {
 
 pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     let end = described(reader)?;
-    let start = reader.peek(end)?;
+    let length = reader.length();
     // The limits are checked by the caller, who names them; here nothing is decoded.
-    let decoder = Decoder::open(&start, reader.length(), MOST_PIXELS, 0, true)
+    let open = |start: &[u8]| Decoder::open(start, length, MOST_PIXELS, 0, true);
+    let mut start = reader.peek(end + SAMPLE)?;
+    if open(&start).is_err() {
+        start = reader.peek(limits.upload_size)?;
+    }
+    let decoder = open(&start)
         .map_err(|cause| corrupt("the header of the picture is broken").caused_by(cause))?;
     let info = decoder.info();
     let (width, height) = match decoder.cut() {

@@ -202,8 +202,8 @@ fn the_best_profile_mixes_light_strip_by_strip() {
         let control = Control::default();
         let result = resize::<u8>(picture.clone(), &spec, true, &SRGB, &control).unwrap();
         for (pixel, expected) in result.pixels().zip(expected) {
-            // Where hardly anything is seen, colours are as good as any.
-            let allowed = if expected[3] < 24.0 { 255.0 } else { 1.5 };
+            // Of light in fourteen bits the less is left, the less is seen: where that is hardly anything, any colour is as good.
+            let allowed = if expected[3] < 16.0 { 255.0 } else { 1.0 + 120.0 / expected[3] };
             for channel in 0..3 {
                 let off = (f64::from(pixel.0[channel]) - expected[channel]).abs();
                 assert!(off <= allowed, "{value}: {pixel:?} instead of {expected:?}");
@@ -223,7 +223,8 @@ fn both_depths_agree() {
         let eight = resize::<u8>(eight.clone(), &spec, false, &SRGB, &control).unwrap();
         let sixteen = resize::<u16>(sixteen.clone(), &spec, false, &SRGB, &control).unwrap();
         for (eight, sixteen) in eight.iter().zip(sixteen.iter()) {
-            assert!((f64::from(*sixteen) / 257.0 - f64::from(*eight)).abs() <= 1.0);
+            // By rounding, and by the curve, which for eight bits is a polynomial.
+            assert!((f64::from(*sixteen) / 257.0 - f64::from(*eight)).abs() <= 1.3);
         }
     }
 }
