@@ -38,6 +38,8 @@ const TEXT: u64 = 8 << 20;
 const JUDGING: u64 = 96;
 /// What libwebp's lossless encoder takes whatever the size.
 const LOSSLESS: u64 = 24 << 20;
+/// What libaom takes whatever the size.
+const LIBAOM: u64 = 4 << 20;
 /// How often a picture is encoded while the best quality within a bound of bytes is searched.
 const TRIES: u64 = 7;
 /// How often it mostly is while a quality is searched by its score.
@@ -279,6 +281,9 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
     if format == Format::Webp && spec.lossless {
         memory += LOSSLESS;
     }
+    if format == Format::Avif {
+        memory += LIBAOM;
+    }
     // Written frames wait for those that follow.
     memory += last.pixels() * (last.frames - 1) * written(format);
     let mut time = encodings * last.pixels() * last.frames * encoding(format, spec, last);
@@ -340,7 +345,7 @@ fn encoding(format: Format, spec: &Spec, last: Raster) -> u64 {
         (Format::Webp, _) => 60,
         // What is small gets more effort.
         (Format::Avif, Profile::Best) if encode::is_whole(last.size()) => 1000,
-        (Format::Avif, Profile::Best) => 500,
+        (Format::Avif, Profile::Best) => 400,
         (Format::Avif, Profile::Fast) if encode::is_whole(last.size()) => 400,
         (Format::Avif, Profile::Fast) => 100,
         (Format::Gif, _) => 150,
