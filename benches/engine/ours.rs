@@ -1,6 +1,9 @@
 //! Our engine as a process that is asked, as the peers are: see [`crate::worker`].
 
-use std::{io::BufRead, path::Path};
+use std::{
+    io::{BufRead, Write},
+    path::Path,
+};
 
 use darkroom_engine::{
     domain::{limits::Limits, transform::Spec},
@@ -24,6 +27,6 @@ pub fn answer(file: &Path, spec: &str) {
                 made = output.expect("the picture can be transformed").bytes;
             }
         }
-        println!("{}", made.len());
+        writeln!(std::io::stdout(), "{}", made.len()).expect("somebody listens");
     }
 }

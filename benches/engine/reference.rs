@@ -67,9 +67,7 @@ pub fn reference(source: &Picture, size: Size, light: Light) -> Float {
         .collect();
     let mut pixels = Vec::with_capacity(width as usize * height as usize);
     for taps in &rows {
-        for x in 0..width as usize {
-            pixels.push(shown(taps.of(|y| narrow[y][x]), light));
-        }
+        pixels.extend((0..width as usize).map(|x| shown(taps.of(|y| narrow[y][x]), light)));
     }
     Float { width, height, pixels }
 }
