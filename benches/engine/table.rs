@@ -85,8 +85,7 @@ fn missed(case: &Case, target: Target, ours: &Measured, peer: &Measured) -> Vec<
     if short > 0.0 {
         missed.push(format!("{short:.2} points"));
     }
-    // What was chosen to look the same is compared by its time alone.
-    if !case.seeks_quality() && peer.is_exact && ours.bytes > peer.bytes {
+    if peer.is_exact && ours.bytes > peer.bytes {
         let more = (ours.bytes as f64 / peer.bytes as f64 - 1.0) * 100.0;
         missed.push(format!("{more:.1} % of bytes"));
     }
