@@ -2,13 +2,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-faults soak bench-jobs deny demo docs
+.PHONY: help run build test test-faults soak bench-engine bench-jobs deny demo docs
 
 # A fresh Rust is often only in the first, PgBouncer and RabbitMQ in the second.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Build and serve on port 8080 (or PORT); needs nothing else installed or running
 	@exec cargo run --release --locked --quiet -- serve
@@ -37,6 +37,12 @@ SOAK ?= 10000
 soak: ## Upload and delete SOAK=10000 pictures: nothing may be left on the disk or in memory
 	@scripts/build-setup
 	SOAK=$(SOAK) cargo test --locked --release --test memory -- --nocapture uploads_and_deletions
+
+bench-engine: ## Measure the engine beside sharp and oximg; FLAGS='--help' says how
+	@scripts/build-setup
+	@set -e; \
+	place="$$(scripts/bench-setup)"; export BENCH_ENGINE="$$place"; \
+	cargo bench --locked --bench engine -- $(FLAGS)
 
 bench-jobs: ## Measure the queue over the Postgres and RabbitMQ of this machine; FLAGS='--help' says how
 	@scripts/build-setup
