@@ -28,13 +28,15 @@ pub(super) fn read(reader: &mut Reader<'_>, limits: &Limits) -> Result<Header> {
     let end = described(reader)?;
     let length = reader.length();
     // The limits are checked by the caller, who names them; here nothing is decoded.
-    let open = |start: &[u8]| Decoder::open(start, length, MOST_PIXELS, 0, true);
+    fn open(start: &[u8], length: u64) -> Result<Decoder<'_>> {
+        Decoder::open(start, length, MOST_PIXELS, 0, true)
+            .map_err(|cause| corrupt("the header of the picture is broken").caused_by(cause))
+    }
     let mut start = reader.peek(end + SAMPLE)?;
-    if open(&start).is_err() {
+    if open(&start, length).is_err() {
         start = reader.peek(limits.upload_size)?;
     }
-    let decoder = open(&start)
-        .map_err(|cause| corrupt("the header of the picture is broken").caused_by(cause))?;
+    let decoder = open(&start, length)?;
     let info = decoder.info();
     let (width, height) = match decoder.cut() {
         Some([_, _, width, height]) => (width, height),
