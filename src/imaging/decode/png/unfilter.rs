@@ -84,7 +84,7 @@ fn undo_by<A: Around, const N: usize>(
     }
     let mut around = A::new(filters);
     // At the edges not all rows have a pixel. Left of the picture there are zeros, and they stay so: around them is nothing else.
-    let mut at_the_edge = |around: &mut A, rows: &mut [&mut [Pixel]; ROWS], step: usize| {
+    let at_the_edge = |around: &mut A, rows: &mut [&mut [Pixel]; ROWS], step: usize| {
         let place = |row: usize| step.checked_sub(row);
         let mut differences = [[0; 4]; ROWS];
         for (index, (difference, stored)) in differences.iter_mut().zip(stored).enumerate() {
