@@ -248,14 +248,14 @@ impl Kind {
     fn of(info: &png::Info<'_>) -> Self {
         let transparent = info.trns.as_deref();
         match info.color_type {
-            // Those that mean transparent are stored in sixteen bits.
+            // Of the two bytes in which those that mean transparent are stored, the `png` crate leaves the one that counts.
             ColorType::Grayscale => Self::Grey(match transparent {
-                Some([_, grey, ..]) => Some(*grey),
+                Some([grey, ..]) => Some(*grey),
                 _ => None,
             }),
             ColorType::GrayscaleAlpha => Self::GreyAlpha,
             ColorType::Rgb => Self::Color(match transparent {
-                Some([_, red, _, green, _, blue, ..]) => Some([*red, *green, *blue]),
+                Some([red, green, blue, ..]) => Some([*red, *green, *blue]),
                 _ => None,
             }),
             ColorType::Rgba => Self::ColorAlpha,
