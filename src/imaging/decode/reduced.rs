@@ -70,6 +70,17 @@ impl Reducing<'_> {
         if detail == Detail::ALL { self.reduction.detail() } else { detail }
     }
 
+    /// Whether what a decoder hands over, of which `detail` is left, is of the size that the plan was made for.
+    pub(super) fn check(&self, size: (u32, u32), detail: Detail) -> Result<(), Failure> {
+        let scaled = |side: u32| (u64::from(side) * u64::from(detail.eighths)).div_ceil(8);
+        let (width, height) = self.size;
+        if (u64::from(size.0), u64::from(size.1)) == (scaled(width), scaled(height)) {
+            Ok(())
+        } else {
+            Err(corrupt("the pixels are not of the size that the header says").into())
+        }
+    }
+
     /// Of rows, of which `detail` is left.
     pub(super) fn rows(
         &self,
@@ -77,9 +88,7 @@ impl Reducing<'_> {
         detail: Detail,
         meaning: &Meaning,
     ) -> Result<Picture, Failure> {
-        if detail == Detail::ALL && rows.size() != self.size {
-            return Err(corrupt("the pixels are not of the size that the header says").into());
-        }
+        self.check(rows.size(), detail)?;
         let has_alpha = rows.has_alpha();
         let reducer = Reducer::new(self.reduction, self.detail(detail));
         let (mut pixels, meaning) = match meaning.mixed(self.wanted) {

@@ -87,15 +87,15 @@ fn impossible(cause: String) -> Error {
 /// How a picture of that size is written.
 fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, String> {
     let full_color = quality >= FULL_COLOR;
+    // What one scan costs them, luma gives back.
+    let is_small = area(size) < PROGRESSIVE && quality > 2;
     let (library, luma, color) = match spec.profile {
         Profile::Best if full_color => (Library::Jpegli, quality, quality),
-        Profile::Best => {
-            let env = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<i32>().ok()).unwrap_or(0);
-            (Library::Jpegli, (quality as i32 + env("BQ")) as u8, (quality as i32 + 6 + env("BC")) as u8)
+        Profile::Best => (Library::Jpegli, quality - u8::from(is_small), quality + FINER),
+        Profile::Fast if is_small && !full_color => {
+            (Library::Turbo, plain(quality) - 2, plain(quality) + 1)
         }
-        Profile::Fast => {
-            (Library::Turbo, plain(quality), (plain(quality) + FINER / 2).min(quality))
-        }
+        Profile::Fast => (Library::Turbo, plain(quality), quality),
     };
     let ([luma, _], [_, color]) = (scaled(luma, full_color)?, scaled(color, full_color)?);
     Ok(Settings {
@@ -109,7 +109,7 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
 
 /// Whether a picture of that size is written coarse first, then finer.
 pub(in crate::imaging) fn is_progressive(spec: &Spec, size: (u32, u32)) -> bool {
-    let suits = spec.profile == Profile::Best && (if std::env::var_os("PROG").is_some() { 0 } else { PROGRESSIVE }..=HELD).contains(&area(size));
+    let suits = spec.profile == Profile::Best && (PROGRESSIVE..=HELD).contains(&area(size));
     spec.progressive.unwrap_or(suits)
 }
 
@@ -142,7 +142,7 @@ fn area((width, height): (u32, u32)) -> u64 {
 /// At this quality of jpegli's, luma needs no more bytes than with a common encoder at `quality`, for a better look. The highest
 /// qualities are kept.
 fn plain(quality: u8) -> u8 {
-    quality - (quality / 12).min(3).min(FULL_COLOR.saturating_sub(quality) / 2)
+    quality - (quality / 12).min(2).min(FULL_COLOR.saturating_sub(quality) / 2)
 }
 
 /// Both tables of jpegli at a quality. Lower than jpegli's own scale goes, the numbers grow as fast as those of the standard do,

@@ -8,6 +8,7 @@ use super::{
     lanes::LANES,
     mixer::Mixer,
     paint::Paint,
+    too_few,
 };
 use crate::imaging::{
     control::{Control, Failure},
@@ -49,7 +50,7 @@ pub(super) fn reduce(
             }
         }
     }
-    Ok(paint.finish())
+    if mixer.is_done() { Ok(paint.finish()) } else { Err(too_few()) }
 }
 
 /// Makes light of rows.

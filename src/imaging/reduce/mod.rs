@@ -27,7 +27,10 @@ use super::{
     planes::{Part, Planes},
     rows::Rows,
 };
-use crate::domain::transform::Profile;
+use crate::domain::{
+    error::{Code, Error},
+    transform::Profile,
+};
 
 /// Which part of a picture becomes how large.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -123,6 +126,11 @@ impl Reduction {
         let [across, down] = self.axes(detail);
         mixer::held(across, down, 4) + (1 << 16)
     }
+}
+
+/// For a decoder that handed over fewer rows than the header says.
+fn too_few() -> Failure {
+    Error::new(Code::ImageCorrupt, "the picture has fewer rows than its header says").into()
 }
 
 /// The sample that a place lies in.

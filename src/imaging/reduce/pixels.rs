@@ -2,7 +2,7 @@
 
 use std::slice::ChunksExactMut;
 
-use super::{Light, Reducer, convert, lanes::LANES, mixer::Mixer, paint::Paint};
+use super::{Light, Reducer, convert, lanes::LANES, mixer::Mixer, paint::Paint, too_few};
 use crate::imaging::{
     control::{Control, Failure},
     picture::Raster,
@@ -52,7 +52,7 @@ pub(super) fn reduce(
         }
         line += 1;
     }
-    Ok(paint.finish())
+    if mixer.is_done() { Ok(paint.finish()) } else { Err(too_few()) }
 }
 
 /// Makes light of rows.

@@ -176,7 +176,7 @@ pub(super) fn reduction(
     let [width, height] = [canvas.0, canvas.1].map(Length::Pixels);
     let left = if is_found {
         let place = Place::Around(resize.gravity);
-        (layout.picture != canvas).then(|| Operation::Crop(Crop { width, height, place }))
+        (layout.picture != canvas).then_some(Operation::Crop(Crop { width, height, place }))
     } else if layout.picture != canvas {
         let (width, height) = (Some(width), Some(height));
         let left = Resize { width, height, fit: Fit::Contain, enlarge: true, dpr: 1.0, ..*resize };

@@ -44,6 +44,25 @@ fn outcome(file: &[u8], spec: &Spec) -> Result<(Format, Vec<u8>), Code> {
     }
 }
 
+/// Whether it comes to the same. A picture that is made smaller while it is decoded is put upright only then, and one of JPEG is decoded
+/// with less detail: that may be seen by a meter, and by nobody else.
+fn is_alike(
+    one: &Result<(Format, Vec<u8>), Code>,
+    other: &Result<(Format, Vec<u8>), Code>,
+    is_turned: bool,
+) -> bool {
+    match (one, other) {
+        (Ok((format, one)), Ok((other_format, other))) if is_turned && one != other => {
+            let seen = |file| super::pixels(file, json!({}));
+            let (one, other) = (seen(one), seen(other));
+            format == other_format
+                && one.dimensions() == other.dimensions()
+                && super::psnr(&one, &other) > 30.0
+        }
+        _ => one == other,
+    }
+}
+
 /// One of these, or nothing.
 fn one_of(values: Value) -> impl Strategy<Value = Option<Value>> {
     proptest::option::weighted(0.5, proptest::sample::select(values.as_array().unwrap().clone()))
@@ -214,8 +233,10 @@ fn the_normal_form_makes_what_was_written() {
         let normal = spec(written.clone());
         let resolved = normal.resolved(source, None);
         let expected = outcome(file, &raw);
-        assert!(outcome(file, &normal) == expected, "{written}\n{}", normal.canonical());
-        assert!(outcome(file, &resolved) == expected, "{written}\n{}", resolved.canonical());
+        for spec in [&normal, &resolved] {
+            let same = is_alike(&outcome(file, spec), &expected, round % 3 == 1);
+            assert!(same, "{written}\n{}", spec.canonical());
+        }
         changed += u32::from(raw != normal) + u32::from(normal != resolved);
     }
     // Else nothing was tried.

@@ -57,6 +57,11 @@ impl<'a> Bands<'a> {
         Ok(Some(Self { decoder, shape, steps, buffers, rows, at: 0 }))
     }
 
+    /// Width and height of luma.
+    pub(super) const fn size(&self) -> (u32, u32) {
+        (self.decoder.frame().width, self.decoder.frame().height)
+    }
+
     /// Reads what the buffers have room for, or what is left. Where nothing of it is wanted they stay as they are.
     fn read(&mut self, is_idle: bool) -> Result<(), Failure> {
         let height = self.decoder.frame().height;

@@ -10,8 +10,7 @@ const END_OF_IMAGE: u8 = 0xd9;
 pub(super) fn read(input: &[u8]) -> Option<Vec<u8>> {
     let mut pieces = Vec::new();
     let mut rest = input.get(2..)?;
-    loop {
-        let [0xff, marker, after @ ..] = rest else { break };
+    while let [0xff, marker, after @ ..] = rest {
         match *marker {
             // Markers may be padded.
             0xff => {

@@ -39,6 +39,7 @@ pub(in super::super) fn reduce(
         let reducer = Reducer::new(reducing.reduction, detail);
         let (part, control) = (reducer.part(), reducing.control);
         if let Some(mut planes) = baseline::open(input, &part, control) {
+            reducing.check(planes.size(), detail)?;
             if is_enough(planes.shape(), reducing.reduction, detail) {
                 let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
                 return Ok((picture, explain(detail, "in luma and chroma")));
@@ -46,6 +47,7 @@ pub(in super::super) fn reduce(
         } else if let Some(mut planes) = Bands::open(input, part, control)?
             && is_enough(planes.shape(), reducing.reduction, detail)
         {
+            reducing.check(planes.size(), detail)?;
             let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
             return Ok((picture, explain(detail, "in luma and chroma by libjpeg-turbo")));
         }
