@@ -92,10 +92,15 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
     let (library, luma, color) = match spec.profile {
         Profile::Best if full_color => (Library::Jpegli, quality, quality),
         Profile::Best => (Library::Jpegli, quality - u8::from(is_small), quality + FINER),
-        Profile::Fast if is_small && !full_color => {
-            (Library::Turbo, plain(quality) - 2, plain(quality) + 1)
+        Profile::Fast => {
+            let [luma, color] = plain(quality);
+            let less = if is_small && !full_color { 2 } else { 0 };
+            (
+                Library::Turbo,
+                luma.saturating_sub(less).max(1),
+                color.saturating_sub(less / 2).max(1),
+            )
         }
-        Profile::Fast => (Library::Turbo, plain(quality), quality),
     };
     let ([luma, _], [_, color]) = (scaled(luma, full_color)?, scaled(color, full_color)?);
     Ok(Settings {
@@ -139,10 +144,12 @@ fn area((width, height): (u32, u32)) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// At this quality of jpegli's, luma needs no more bytes than with a common encoder at `quality`, for a better look. The highest
-/// qualities are kept.
-fn plain(quality: u8) -> u8 {
-    quality - (quality / 12).min(2).min(FULL_COLOR.saturating_sub(quality) / 2)
+/// At these qualities of jpegli's, luma and chroma together need hardly more bytes, by the standard's Huffman tables, than with a
+/// common encoder at `quality`, for a better look: the coarser, the more those tables waste. The highest qualities are kept.
+fn plain(quality: u8) -> [u8; 2] {
+    let coarse = 80_u8.saturating_sub(quality);
+    let most = (quality / 8).min(FULL_COLOR.saturating_sub(quality) / 2);
+    [quality - (2 + coarse / 13).min(most), quality - (coarse / 8).min(most)]
 }
 
 /// Both tables of jpegli at a quality. Lower than jpegli's own scale goes, the numbers grow as fast as those of the standard do,
