@@ -148,7 +148,7 @@ fn area((width, height): (u32, u32)) -> u64 {
 /// common encoder at `quality`, for a better look: the coarser, the more those tables waste. The highest qualities are kept.
 fn plain(quality: u8) -> [u8; 2] {
     let coarse = 80_u8.saturating_sub(quality);
-    let most = (quality / 8).min(FULL_COLOR.saturating_sub(quality) / 2);
+    let most = (quality / 9).min(FULL_COLOR.saturating_sub(quality) / 2);
     [quality - (2 + coarse / 13).min(most), quality - (coarse / 8).min(most)]
 }
 

@@ -246,3 +246,67 @@ fn each_veiled<V: Lanes>(
         alpha.left::<6>().put(a);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use proptest::prelude::*;
+
+    use super::{super::light::Tone, *};
+    use crate::imaging::reduce::lanes::LANES;
+
+    const SAMPLES: usize = 3 * LANES;
+
+    /// What a loop leaves in three rows.
+    fn rows(fill: impl FnOnce(Colors<'_>)) -> Vec<Vec<i16>> {
+        let mut rows = vec![vec![0; SAMPLES]; 3];
+        let [reds, greens, blues] = rows.get_disjoint_mut([0, 1, 2]).unwrap();
+        fill([reds, greens, blues]);
+        rows
+    }
+
+    fn table() -> Light {
+        let mut table = Box::new([0_i16; 256]);
+        (0_i16..).zip(table.iter_mut()).for_each(|(at, light)| *light = at * 64);
+        Light::Table(table)
+    }
+
+    proptest! {
+        /// What this processor is best at gives what any processor gives.
+        #[test]
+        fn every_processor_makes_the_same_light(
+            luma in proptest::collection::vec(any::<u8>(), 4 * SAMPLES),
+            chroma in proptest::collection::vec(any::<u8>(), 2 * SAMPLES),
+        ) {
+            let (lower, red) = (&luma[2 * SAMPLES..], &chroma[SAMPLES..]);
+            let row = Row { luma: &luma, blue: &chroma, red };
+            fn check(light: &Light, tone: impl Tone, row: Row<'_>, lower: &[u8], luma: &[u8]) {
+                assert_eq!(rows(|to| same(row, to, light)), rows(|to| each::<Portable>(row, to, tone)));
+                assert_eq!(rows(|to| doubled(row, to, light)), rows(|to| each_of_two::<Portable>(row, to, tone)));
+                assert_eq!(
+                    rows(|to| halved(row, lower, to, light)),
+                    rows(|to| mean_of_four::<Portable>(row, lower, to, tone))
+                );
+                let pixels = luma.as_chunks::<4>().0;
+                assert_eq!(rows(|to| opaque(pixels, to, light)), rows(|to| each_opaque::<Portable>(pixels, to, tone)));
+                let mut beside = vec![0; SAMPLES];
+                let mut other = beside.clone();
+                let veil = rows(|[r, g, b]| veiled(pixels, [r, g, b, &mut beside], light));
+                assert_eq!(veil, rows(|[r, g, b]| each_veiled::<Portable>(pixels, [r, g, b, &mut other], tone)));
+                assert_eq!(beside, other);
+            }
+            check(&Light::Srgb, Srgb, row, lower, &luma);
+            let Light::Table(numbers) = table() else { unreachable!() };
+            check(&table(), &*numbers, row, lower, &luma);
+            let upper = rows(|to| doubled(row, to, &Light::Srgb));
+            let (mut one, mut other) = (vec![0; SAMPLES / 2], vec![0; SAMPLES / 2]);
+            averaged(&upper[0], &upper[1], &mut one);
+            mean_of_two_rows::<Portable>(&upper[0], &upper[1], &mut other);
+            prop_assert_eq!(one, other);
+            let (mut one, mut other) = (vec![0; 2 * SAMPLES], vec![0; 2 * SAMPLES]);
+            beside(&upper[0], &upper[1], &mut one);
+            each_beside::<Portable>(&upper[0], &upper[1], &mut other);
+            prop_assert_eq!(one, other);
+        }
+    }
+}

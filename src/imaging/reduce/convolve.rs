@@ -231,3 +231,58 @@ mod avx2 {
         unsafe { _mm_storel_epi64(place.as_mut_ptr().cast(), samples) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use proptest::prelude::*;
+
+    use super::{super::kernel::Axis, *};
+
+    fn axis(end: usize, length: f64, count: usize) -> Axis {
+        Axis { first: 0, end, start: 0.0, length, count, is_averaged: false }
+    }
+
+    proptest! {
+        /// What this processor is best at gives what any processor gives.
+        #[test]
+        fn every_processor_mixes_the_same(
+            numbers in proptest::collection::vec(-2000..18_000_i16, 4 * 320),
+            count in 1..97_usize,
+            channels in 1..=4_usize,
+        ) {
+            let stride = 320;
+            let row = &numbers[..stride * channels];
+            let columns = Kernel::new(axis(200, 200.0, count), 1, 8);
+            prop_assume!(columns.taps() <= 100);
+            let (mut one, mut other) = (vec![[0; 4]; count], vec![[0; 4]; count]);
+            horizontal(row, stride, &columns, &mut one);
+            portable::horizontal(row, stride, &columns, &mut other);
+            prop_assert_eq!(one, other);
+
+            let rows = Kernel::new(axis(12, 12.0, 2), 2, 2);
+            let weights = rows.get(0).unwrap().1.as_chunks::<2>().0;
+            let pairs: Vec<&[i16]> = (0..weights.len()).map(|at| &numbers[at * 64..at * 64 + 128]).collect();
+            let (mut one, mut other) = (vec![0; 64], vec![0; 64]);
+            vertical(&pairs, weights, &mut one);
+            portable::vertical(&pairs, weights, &mut other);
+            prop_assert_eq!(one, other);
+        }
+
+        #[test]
+        fn weights_are_one_in_all(end in 1..500_usize, count in 1..300_usize, part in 0.1..1.0, is_averaged: bool) {
+            #[allow(clippy::cast_precision_loss)]
+            let length = end as f64 * part;
+            let axis = Axis { is_averaged, start: 0.0, length, ..axis(end, length, count) };
+            for (align, group) in [(1, 8), (2, 2)] {
+                let kernel = Kernel::new(axis, align, group);
+                prop_assert!(kernel.taps() <= Kernel::most_taps(axis, align, group));
+                for (start, weights) in kernel.iter() {
+                    prop_assert_eq!(weights.iter().map(|weight| i32::from(*weight)).sum::<i32>(), ONE);
+                    prop_assert_eq!(start % align, 0);
+                }
+                prop_assert!(kernel.needed().end <= end.next_multiple_of(align));
+            }
+        }
+    }
+}

@@ -16,6 +16,8 @@ mod light;
 mod mixer;
 mod paint;
 mod pixels;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 

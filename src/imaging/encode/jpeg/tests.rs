@@ -73,8 +73,9 @@ fn every_quality_is_larger_and_truer_than_the_lower() {
         let nearness: Vec<f64> =
             files.iter().map(|file| psnr(&samples::read(file), &pixels)).collect();
         for (index, pair) in files.windows(2).enumerate() {
-            // Rounding alone makes one in a hundred of it.
-            assert!(pair[1].len() * 50 >= pair[0].len() * 49, "{way}: quality {}", index + 2);
+            // Rounding alone makes one in a hundred of it; and tables of its own are of a length of their own.
+            let sizes = (pair[0].len(), pair[1].len());
+            assert!((sizes.1 + 32) * 50 >= sizes.0 * 49, "{way}: quality {}, {sizes:?}", index + 2);
         }
         for (index, pair) in files.windows(8).enumerate() {
             assert!(pair[7].len() > pair[0].len(), "{way}: quality {}", index + 8);
