@@ -6,6 +6,8 @@
 //!   probe ─▶ plan ─▶ decode ─▶ colour ─▶ upright ─▶ each operation of the spec ─▶ encode
 //!   headers  limits  pixels    sRGB      EXIF
 //! ```
+//!
+//! Where the first operations make a picture smaller, that is done row by row while it is decoded (`reduce`).
 
 mod avif;
 mod codecs;
@@ -133,18 +135,15 @@ pub fn transform(
     let mut operations = spec.operations.clone();
     if let Some(early) = early.filter(|_| is_early) {
         let mut before = size;
-        for operation in operations.drain(..early.count.min(spec.operations.len())) {
-            let after = if before == size && early.count > 1 {
-                steps::size_after(&operation, before)?
-            } else {
-                picture.size()
-            };
+        for (index, operation) in
+            (1..).zip(operations.drain(..early.count.min(spec.operations.len())))
+        {
+            let is_last = index == early.count;
+            let after =
+                if is_last { picture.size() } else { steps::size_after(&operation, before)? };
             let (text, is_skipped) = explain::operation(&operation, false, spec, before, after);
-            trace.step(
-                explain::name(&operation),
-                (text + ", as it was decoded", is_skipped),
-                after,
-            );
+            let what = (text + ", as it was decoded", is_skipped);
+            trace.step(explain::name(&operation), what, after);
             before = after;
         }
         operations.splice(..0, early.left);

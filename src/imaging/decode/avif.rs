@@ -56,10 +56,12 @@ pub(super) fn reduce(
 ) -> Result<Picture, Failure> {
     let mut opened = bands::open(input, limits)?;
     let meaning = std::mem::replace(&mut opened.meaning, Meaning::Srgb);
-    if opened.is_planar()
+    let detail = reducing.reduction.detail();
+    if let Some(shape) = opened.planar()
+        && reducing.reduction.suits(shape, detail)
         && let Mixed::AsTheyAre(light) = meaning.mixed(reducing.wanted)
     {
-        let reducer = Reducer::new(reducing.reduction, reducing.reduction.detail());
+        let reducer = Reducer::new(reducing.reduction, detail);
         let mut planes = opened.planes(&reducer.part(), reducing.control);
         return reducing.planes(&mut planes, reducer, &light, &meaning);
     }

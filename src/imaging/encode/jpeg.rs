@@ -77,7 +77,10 @@ pub(super) fn encode(
         };
         writer.write(rows).map_err(impossible)?;
     }
-    Ok(writer.finish().map_err(impossible)?)
+    let file = writer.finish().map_err(impossible)?;
+    // One that was stopped has left the rest out.
+    control.check()?;
+    Ok(file)
 }
 
 fn impossible(cause: String) -> Error {

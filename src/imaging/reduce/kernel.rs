@@ -100,7 +100,8 @@ impl Kernel {
     /// How many weights each sample of the result has at most.
     pub(super) fn most_taps(axis: Axis, align: usize, group: usize) -> usize {
         let (reach, _) = reach(axis);
-        (floor(2.0 * reach) + 2 + align).next_multiple_of(group)
+        let all = axis.end.saturating_sub(axis.first).max(1);
+        ((floor(2.0 * reach) + 2).min(all) + align).next_multiple_of(group)
     }
 
     /// How many samples of the result there are.

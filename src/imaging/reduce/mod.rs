@@ -26,7 +26,7 @@ use self::{kernel::Axis, mixer::Kernels};
 use super::{
     control::{Control, Failure},
     picture::Raster,
-    planes::{Part, Planes},
+    planes::{Part, Planes, Shape},
     rows::Rows,
 };
 use crate::domain::{
@@ -41,7 +41,9 @@ pub(super) struct Reduction {
     pub part: [f64; 4],
     /// Left, top, width and height of what may be looked at: it encloses the part.
     pub within: [u32; 4],
-    /// The size that the part gets: no larger than it is.
+    /// The size of the picture.
+    pub from: (u32, u32),
+    /// The size that the part gets.
     pub size: (u32, u32),
     /// Whether quality or speed counts for more.
     pub profile: Profile,
@@ -66,6 +68,8 @@ impl Detail {
     }
 }
 
+/// Of fewer samples to one of the result, chroma of half the size is seen to be repeated.
+const SMOOTH: f64 = 2.5;
 /// Of so many pixels of the source to one of the result on, two by two are averaged first: the finest detail that is left is a little
 /// less exact then, by a tenth of a point of SSIMULACRA2 at the most.
 const MANY: f64 = 3.5;
@@ -79,8 +83,28 @@ impl Reduction {
 
     /// What detail is needed of pixels that are all decoded.
     pub(super) fn detail(&self) -> Detail {
-        let is_averaged = self.ratio() >= MANY;
-        Detail { is_averaged, ..Detail::ALL }
+        let averaged = Detail { is_averaged: true, ..Detail::ALL };
+        if self.ratio() >= MANY && self.is_kept_apart(averaged) { averaged } else { Detail::ALL }
+    }
+
+    /// Whether no sample of which that detail is left holds both what may be looked at and what may not.
+    pub(super) fn is_kept_apart(&self, detail: Detail) -> bool {
+        let [x, y, width, height] = self.within;
+        let pixels = if detail.is_averaged { 2 } else { 8 / detail.eighths.max(1) };
+        let is_edge = |at: u32, side: u32| at == side || at.is_multiple_of(pixels);
+        let (across, down) = self.from;
+        is_edge(x, across)
+            && is_edge(y, down)
+            && is_edge(x + width, across)
+            && is_edge(y + height, down)
+    }
+
+    /// Whether planes of that shape, of which that detail is left, lose nothing by chroma that is repeated: of few samples to one of the
+    /// result it has to be drawn smoothly, unless speed counts for more.
+    pub(super) fn suits(&self, shape: Shape, detail: Detail) -> bool {
+        let is_whole = matches!(shape, Shape::Grey | Shape::Color { across: 1, down: 1 });
+        let left = self.ratio() * f64::from(detail.eighths) / 8.0;
+        is_whole || self.profile == Profile::Fast || left >= SMOOTH
     }
 
     /// The same of a picture as it is stored, which is put upright as `orientation` says, 1 to 8 as EXIF counts them: to the size
@@ -102,9 +126,10 @@ impl Reduction {
             8 => ([below, left, down, across], [from_below, x, height, width]),
             _ => (self.part, self.within),
         };
-        let size =
-            if (5..=8).contains(&orientation) { (self.size.1, self.size.0) } else { self.size };
-        Self { part, within, size, ..self }
+        let turned = |(width, height): (u32, u32)| {
+            if (5..=8).contains(&orientation) { (height, width) } else { (width, height) }
+        };
+        Self { part, within, from: turned(self.from), size: turned(self.size), ..self }
     }
 
     /// Both axes, of a picture of which that detail is left.

@@ -116,7 +116,8 @@ fn nearness(one: &RgbaImage, other: &RgbaImage) -> f64 {
 fn whole(picture: &RgbaImage, size: (u32, u32)) -> Reduction {
     let (width, height) = picture.dimensions();
     let part = [0.0, 0.0, width.into(), height.into()];
-    Reduction { part, within: [0, 0, width, height], size, profile: Profile::Best }
+    let from = (width, height);
+    Reduction { part, within: [0, 0, width, height], from, size, profile: Profile::Best }
 }
 
 fn by_rows(picture: &RgbaImage, reduction: &Reduction, detail: Detail) -> RgbaImage {
@@ -211,15 +212,24 @@ proptest! {
 
 #[test]
 fn nothing_outside_of_what_may_be_looked_at_is_seen() {
-    let picture = RgbaImage::from_fn(90, 60, |x, y| {
-        let inside = (30..60).contains(&x) && (20..40).contains(&y);
-        Rgba(if inside { [40, 90, 200, 255] } else { [255, 0, 0, 255] })
-    });
-    let within = [30, 20, 30, 20];
-    let reduction =
-        Reduction { part: [30.0, 20.0, 30.0, 20.0], within, size: (9, 7), profile: Profile::Best };
-    let made = by_rows(&picture, &reduction, Detail::ALL);
-    assert!(made.pixels().all(|pixel| *pixel == Rgba([40, 90, 200, 255])));
+    for (x, y) in [(30, 20), (31, 21), (33, 19)] {
+        let picture = RgbaImage::from_fn(120, 90, |at, line| {
+            let inside = (x..x + 60).contains(&at) && (y..y + 44).contains(&line);
+            Rgba(if inside { [40, 90, 200, 255] } else { [255, 0, 0, 255] })
+        });
+        let spec = json!({"operations": [
+            {"crop": {"x": x, "y": y, "width": 60, "height": 44}},
+            {"resize": {"width": 9}},
+        ]});
+        for profile in ["best", "fast"] {
+            let mut spec = spec.clone();
+            spec["profile"] = json!(profile);
+            let result = made(&samples::png(&picture), &spec);
+            assert!(result.pixels().all(|pixel| *pixel == Rgba([40, 90, 200, 255])));
+            let result = made(&samples::written(&picture, image::ImageFormat::WebP), &spec);
+            assert!(result.pixels().all(|pixel| *pixel == Rgba([40, 90, 200, 255])));
+        }
+    }
 }
 
 fn made(file: &[u8], spec: &Value) -> RgbaImage {

@@ -118,7 +118,7 @@ pub(super) fn reduction(
         }
         _ => return None,
     };
-    let (reduction, left) = resize::reduction(resize, area, profile)?;
+    let (reduction, left) = resize::reduction(resize, size, area, profile)?;
     Some((reduction, before + 1, left))
 }
 

@@ -155,6 +155,7 @@ pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Option<Resize>)
 /// becomes smaller.
 pub(super) fn reduction(
     resize: &Resize,
+    from: Size,
     area: [u32; 4],
     profile: Profile,
 ) -> Option<(Reduction, Option<Operation>)> {
@@ -171,7 +172,7 @@ pub(super) fn reduction(
         return None;
     }
     let part = [left + f64::from(x), top + f64::from(y), width, height];
-    let reduction = Reduction { part, within: area, size: layout.picture, profile };
+    let reduction = Reduction { part, within: area, from, size: layout.picture, profile };
     let canvas = self::layout(resize, (across, down)).canvas;
     let [width, height] = [canvas.0, canvas.1].map(Length::Pixels);
     let left = if is_found {
@@ -225,6 +226,10 @@ pub(super) fn held(layout: &Layout, from: Size, sample: u64) -> u64 {
     let bytes = |across: u32, down: u32| u64::from(across) * u64::from(down) * 4 * sample;
     match way(layout, from) {
         Way::Kept => 0,
+        Way::LinearLight if sample == 1 => {
+            let reduction = of_pixels(layout, from);
+            reduction.held(reduction.detail())
+        }
         Way::LinearLight => linear::held(layout, from),
         Way::GammaLight => {
             // The source multiplied by its alpha; what has its new length in one direction; the result, once more if its
@@ -287,6 +292,12 @@ pub(super) fn way(layout: &Layout, from: Size) -> Way {
     }
 }
 
+/// How pixels of a picture of size `from` are mixed that are there already.
+fn of_pixels(layout: &Layout, from: Size) -> Reduction {
+    let (part, size) = (layout.source, layout.picture);
+    Reduction { part, within: [0, 0, from.0, from.1], from, size, profile: Profile::Best }
+}
+
 /// In whole numbers where samples have eight bits, in floats where they have sixteen.
 fn in_linear_light<S: Sample>(
     frame: &Raster<S>,
@@ -298,10 +309,7 @@ fn in_linear_light<S: Sample>(
     let Some(eight) = (frame as &dyn Any).downcast_ref::<Raster<u8>>() else {
         return linear::resize::<S>(frame, layout, space, control);
     };
-    let (width, height) = eight.dimensions();
-    let within = [0, 0, width, height];
-    let (part, size) = (layout.source, layout.picture);
-    let reduction = Reduction { part, within, size, profile: Profile::Best };
+    let reduction = of_pixels(layout, eight.dimensions());
     let mut rows = Whole::new(eight, has_alpha);
     let reducer = Reducer::new(&reduction, reduction.detail());
     let made = reducer.rows(&mut rows, &Light::of(space.curve()), control)?;

@@ -43,12 +43,13 @@ pub(super) fn open<'a>(input: &'a [u8], limits: &Limits) -> Result<Opened<'a>, F
 }
 
 impl<'a> Opened<'a> {
-    /// Whether its planes mean what those of a JPEG do, so that they can be handed over as they are.
-    pub(super) const fn is_planar(&self) -> bool {
-        self.decoded.is_like_jpeg() && self.decoded.cut().is_none()
+    /// How its planes lie, where they mean what those of a JPEG do, so that they can be handed over as they are.
+    pub(super) fn planar(&self) -> Option<Shape> {
+        let is_planar = self.decoded.is_like_jpeg() && self.decoded.cut().is_none();
+        is_planar.then(|| shape(&self.decoded))
     }
 
-    /// As planes; only where [`Opened::is_planar`] says so, and in eighths of eight.
+    /// As planes; only where [`Opened::planar`] says so, and in eighths of eight.
     pub(super) fn planes(self, part: &Part, control: &'a Control) -> AvifPlanes<'a> {
         let height = self.decoded.info().height;
         let rows = part.rows.start / BAND * BAND..part.rows.end.min(height);
@@ -72,6 +73,14 @@ impl<'a> Opened<'a> {
     }
 }
 
+fn shape(decoded: &Decoded<'_>) -> Shape {
+    let layout = decoded.layout();
+    match layout.across {
+        0 => Shape::Grey,
+        across => Shape::Color { across: across as usize, down: layout.down as usize },
+    }
+}
+
 /// The planes, a band at a time.
 pub(super) struct AvifPlanes<'a> {
     decoded: Decoded<'a>,
@@ -83,11 +92,7 @@ pub(super) struct AvifPlanes<'a> {
 
 impl Planes for AvifPlanes<'_> {
     fn shape(&self) -> Shape {
-        let layout = self.decoded.layout();
-        match layout.across {
-            0 => Shape::Grey,
-            across => Shape::Color { across: across as usize, down: layout.down as usize },
-        }
+        shape(&self.decoded)
     }
 
     fn next(&mut self) -> Result<Option<Band<'_>>, Failure> {
@@ -289,7 +294,7 @@ mod tests {
         for (full_color, least) in [(true, 45.0), (false, 36.0)] {
             let file = file(&photo, Settings { full_color, ..PLAIN });
             let opened = opened(&file);
-            assert!(opened.is_planar());
+            assert!(opened.planar().is_some());
             let read = painted(&mut opened.planes(&all, &control), 131, 101);
             let found = crate::imaging::tests::psnr(&read, &whole(&file));
             assert!(found > least, "{found}");
@@ -305,9 +310,9 @@ mod tests {
     #[test]
     fn what_planes_cannot_say_is_left_to_rows() {
         let veil = file(&samples::veil(20, 20), Settings { has_alpha: true, ..PLAIN });
-        assert!(!opened(&veil).is_planar());
+        assert!(!opened(&veil).planar().is_some());
         let lossless = Settings { lossless: true, quality: 100, ..PLAIN };
-        assert!(!opened(&file(&photo(), lossless)).is_planar());
+        assert!(!opened(&file(&photo(), lossless)).planar().is_some());
         let short = file(&photo(), PLAIN);
         let short = &short[..short.len() - 40];
         assert!(open(short, &Limits::default()).is_err());

@@ -19,6 +19,8 @@ pub(in crate::imaging) struct Bands<'a> {
     rows: Range<u32>,
     /// The row of luma that is read next.
     at: u32,
+    /// Whether it was begun to decode: of a file in several scans that reads all of them.
+    is_started: bool,
 }
 
 /// The rows of one plane that a band has.
@@ -30,7 +32,7 @@ struct Buffer {
 }
 
 impl<'a> Bands<'a> {
-    /// Begins to decode. `None` of what is not grey and not luma with two of chroma, or has chroma at another size than that of luma
+    /// Reads the header; the first band begins to decode. `None` of what is not grey and not luma with two of chroma, or has chroma at another size than that of luma
     /// or half of it. The shape is that of what is decoded: at a smaller scale chroma may be as large as luma where the file has it
     /// at half the size.
     ///
@@ -53,8 +55,7 @@ impl<'a> Bands<'a> {
         let steps = (1..8).find(|steps| (steps * luma.cell_height).is_multiple_of(8)).unwrap_or(8);
         let rows = part.rows.start..part.rows.end.min(frame.height);
         let buffers = frame.channels.map(|channel| Buffer::new(channel, steps));
-        decoder.start()?;
-        Ok(Some(Self { decoder, shape, steps, buffers, rows, at: 0 }))
+        Ok(Some(Self { decoder, shape, steps, buffers, rows, at: 0, is_started: false }))
     }
 
     /// Width and height of luma.
@@ -93,6 +94,10 @@ impl Planes for Bands<'_> {
 
     fn next(&mut self) -> Result<Option<Band<'_>>, Failure> {
         let height = self.decoder.frame().height;
+        if !self.is_started {
+            self.decoder.start()?;
+            self.is_started = true;
+        }
         loop {
             let top = self.at;
             if self.rows.is_empty() || top >= self.rows.end {

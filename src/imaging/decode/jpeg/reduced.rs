@@ -16,13 +16,11 @@ use crate::{
     imaging::{
         control::Failure,
         picture::Picture,
-        planes::{Planes, Shape},
+        planes::Planes,
         reduce::{Detail, Reducer, Reduction},
     },
 };
 
-/// Of fewer samples to one of the result, chroma of half the size is not just repeated, but drawn smoothly, unless speed counts for more.
-const SMOOTH: f64 = 2.5;
 /// So many samples to one of the result have to be left: of fewer, what the decoder leaves out is missed.
 const BEST: f64 = 5.0;
 /// The same where speed counts for more.
@@ -40,12 +38,12 @@ pub(in super::super) fn reduce(
         let (part, control) = (reducer.part(), reducing.control);
         if let Some(mut planes) = baseline::open(input, &part, control) {
             reducing.check(planes.size(), detail)?;
-            if is_enough(planes.shape(), reducing.reduction, detail) {
+            if reducing.reduction.suits(planes.shape(), detail) {
                 let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
                 return Ok((picture, explain(detail, "in luma and chroma")));
             }
         } else if let Some(mut planes) = Bands::open(input, part, control)?
-            && is_enough(planes.shape(), reducing.reduction, detail)
+            && reducing.reduction.suits(planes.shape(), detail)
         {
             reducing.check(planes.size(), detail)?;
             let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
@@ -59,24 +57,18 @@ pub(in super::super) fn reduce(
     Ok((picture, explain(detail, "in rows of colours by libjpeg-turbo")))
 }
 
-/// Whether planes of that shape lose nothing by chroma that is repeated.
-fn is_enough(shape: Shape, reduction: &Reduction, detail: Detail) -> bool {
-    let is_whole = matches!(shape, Shape::Grey | Shape::Color { across: 1, down: 1 });
-    let left = reduction.ratio() * f64::from(detail.eighths) / 8.0;
-    is_whole || reduction.profile == Profile::Fast || left >= SMOOTH
-}
-
 /// What of a picture's detail is needed.
 pub(in super::super) fn detail(reduction: &Reduction) -> Detail {
     let least = match reduction.profile {
         Profile::Best => BEST,
         Profile::Fast => FAST,
     };
-    let is_enough = |eighths: &u32| reduction.ratio() * f64::from(*eighths) / 8.0 >= least;
-    match [1, 2, 4].into_iter().find(is_enough) {
-        Some(eighths) => Detail { eighths, is_averaged: false },
-        None => reduction.detail(),
-    }
+    let details = [1, 2, 4].map(|eighths| Detail { eighths, is_averaged: false });
+    let is_enough = |detail: &Detail| {
+        reduction.ratio() * f64::from(detail.eighths) / 8.0 >= least
+            && reduction.is_kept_apart(*detail)
+    };
+    details.into_iter().find(is_enough).unwrap_or_else(|| reduction.detail())
 }
 
 fn explain(detail: Detail, by: &str) -> String {
