@@ -26,7 +26,7 @@ struct Made {
     planes: [(Vec<u8>, usize, usize); 3],
     shape: Shape,
     next: u32,
-    part: Part,
+    height: usize,
 }
 
 const ROWS: usize = 8;
@@ -71,11 +71,8 @@ impl Made {
             (samples, stride, width)
         };
         let planes = [plane(0, 1, 1), plane(1, across, down), plane(2, across, down)];
-        Self { planes, shape, next: 0, part }
-    }
-
-    fn height(&self) -> usize {
-        self.part.rows.end as usize
+        let height = height.min(part.rows.end as usize);
+        Self { planes, shape, next: 0, height }
     }
 }
 
@@ -86,11 +83,11 @@ impl Planes for Made {
 
     fn next(&mut self) -> Result<Option<Band<'_>>, Failure> {
         let top = self.next as usize;
-        if top >= self.height() {
+        if top >= self.height {
             return Ok(None);
         }
         self.next += ROWS as u32;
-        let rows = ROWS.min(self.height() - top);
+        let rows = ROWS.min(self.height - top);
         let down = match self.shape {
             Shape::Color { down, .. } => down,
             Shape::Grey => 1,
