@@ -22,7 +22,10 @@ use darkroom::{
     domain::{ids::ImageId, limits::Limits, transform::Spec},
     imaging::{Control, Failure, Output, Overlays, transform},
 };
-use image::{AnimationDecoder, DynamicImage, RgbaImage, codecs::gif::GifDecoder};
+use image::{
+    AnimationDecoder, DynamicImage,
+    codecs::{gif::GifDecoder, webp::WebPDecoder},
+};
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
