@@ -56,12 +56,11 @@ pub(super) fn reduce(
 ) -> Result<Picture, Failure> {
     let mut opened = bands::open(input, limits)?;
     let meaning = std::mem::replace(&mut opened.meaning, Meaning::Srgb);
-    let detail = reducing.reduction.detail();
     if let Some(shape) = opened.planar()
-        && reducing.reduction.suits(shape, detail)
+        && reducing.reduction.suits(shape, Detail::ALL)
         && let Mixed::AsTheyAre(light) = meaning.mixed(reducing.wanted)
     {
-        let reducer = Reducer::new(reducing.reduction, detail);
+        let reducer = Reducer::new(reducing.reduction, Detail::ALL);
         let mut planes = opened.planes(&reducer.part(), reducing.control);
         return reducing.planes(&mut planes, reducer, &light, &meaning);
     }

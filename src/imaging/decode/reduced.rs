@@ -65,11 +65,6 @@ pub(super) struct Reducing<'a> {
 }
 
 impl Reducing<'_> {
-    /// What of the detail of rows is needed that are decoded in any case.
-    fn detail(&self, detail: Detail) -> Detail {
-        if detail == Detail::ALL { self.reduction.detail() } else { detail }
-    }
-
     /// Whether what a decoder hands over, of which `detail` is left, is of the size that the plan was made for.
     pub(super) fn check(&self, size: (u32, u32), detail: Detail) -> Result<(), Failure> {
         let scaled = |side: u32| (u64::from(side) * u64::from(detail.eighths)).div_ceil(8);
@@ -90,7 +85,7 @@ impl Reducing<'_> {
     ) -> Result<Picture, Failure> {
         self.check(rows.size(), detail)?;
         let has_alpha = rows.has_alpha();
-        let reducer = Reducer::new(self.reduction, self.detail(detail));
+        let reducer = Reducer::new(self.reduction, detail);
         let (mut pixels, meaning) = match meaning.mixed(self.wanted) {
             Mixed::AsTheyAre(light) => (reducer.rows(rows, &light, self.control)?, meaning),
             Mixed::InSrgb(to_srgb) => {
@@ -158,11 +153,11 @@ pub(in crate::imaging) fn cost(probe: &Probe, reduction: &Reduction) -> (u64, u6
             (detail, coefficients + side * 128, nanoseconds)
         }
         // Rows as they are inflated, a few at a time.
-        Format::Png => (reduction.detail(), side * 128 + (1 << 20), 8),
+        Format::Png => (Detail::ALL, side * 128 + (1 << 20), 8),
         // All of the pixels.
-        Format::Webp => (reduction.detail(), pixels * 8, 8),
+        Format::Webp => (Detail::ALL, pixels * 8, 8),
         // Planes, and what dav1d predicts from.
-        _ => (reduction.detail(), pixels * 10 + side * 256, 12),
+        _ => (Detail::ALL, pixels * 10 + side * 256, 12),
     };
     (beside + reduction.held(detail) + (3 << 20), nanoseconds)
 }

@@ -81,7 +81,7 @@ impl Light {
         let lights = self.lights();
         let mut samples = vec![255; FULL].into_boxed_slice();
         let mut from = 0;
-        for (sample, (here, next)) in (0_u8..).zip(lights.iter().zip(lights.iter().skip(1))) {
+        for (sample, (here, next)) in (0..=254_u8).zip(lights.iter().zip(lights.iter().skip(1))) {
             let until =
                 usize::try_from(i32::from(*here) + i32::from(*next)).unwrap_or(0).div_ceil(2);
             if let Some(these) = samples.get_mut(from..until) {

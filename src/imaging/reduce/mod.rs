@@ -81,7 +81,7 @@ impl Reduction {
         (across / f64::from(self.size.0)).min(down / f64::from(self.size.1))
     }
 
-    /// What detail is needed of pixels that are all decoded.
+    /// What detail is needed of luma and chroma that are all decoded.
     pub(super) fn detail(&self) -> Detail {
         let averaged = Detail { is_averaged: true, ..Detail::ALL };
         if self.ratio() >= MANY && self.is_kept_apart(averaged) { averaged } else { Detail::ALL }
@@ -206,7 +206,7 @@ impl Reducer {
         colors::reduce(self, source, light, control)
     }
 
-    /// Reduces what a decoder hands over.
+    /// Reduces what a decoder hands over. No pixels are averaged.
     ///
     /// # Errors
     /// The decoder's, and what is asked of the control.

@@ -20,7 +20,7 @@ use crate::{
         color::Space,
         control::{Control, Failure},
         picture::Raster,
-        reduce::{Light, Reducer, Reduction},
+        reduce::{Detail, Light, Reducer, Reduction},
         rows::Whole,
         sample::Sample,
         svg::View,
@@ -226,10 +226,7 @@ pub(super) fn held(layout: &Layout, from: Size, sample: u64) -> u64 {
     let bytes = |across: u32, down: u32| u64::from(across) * u64::from(down) * 4 * sample;
     match way(layout, from) {
         Way::Kept => 0,
-        Way::LinearLight if sample == 1 => {
-            let reduction = of_pixels(layout, from);
-            reduction.held(reduction.detail())
-        }
+        Way::LinearLight if sample == 1 => of_pixels(layout, from).held(Detail::ALL),
         Way::LinearLight => linear::held(layout, from),
         Way::GammaLight => {
             // The source multiplied by its alpha; what has its new length in one direction; the result, once more if its
@@ -311,7 +308,7 @@ fn in_linear_light<S: Sample>(
     };
     let reduction = of_pixels(layout, eight.dimensions());
     let mut rows = Whole::new(eight, has_alpha);
-    let reducer = Reducer::new(&reduction, reduction.detail());
+    let reducer = Reducer::new(&reduction, Detail::ALL);
     let made = reducer.rows(&mut rows, &Light::of(space.curve()), control)?;
     let made: Box<dyn Any> = Box::new(made);
     // It has the depth of the frame.
