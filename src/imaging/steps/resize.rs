@@ -225,6 +225,10 @@ pub(super) fn held(layout: &Layout, from: Size, sample: u64) -> u64 {
     let bytes = |across: u32, down: u32| u64::from(across) * u64::from(down) * 4 * sample;
     match way(layout, from) {
         Way::Kept => 0,
+        Way::LinearLight if sample == 1 => {
+            let reduction = mixing(layout, from);
+            reduction.held(reduction.detail())
+        }
         Way::LinearLight => linear::held(layout, from),
         Way::GammaLight => {
             // The source multiplied by its alpha; what has its new length in one direction; the result, once more if its
@@ -298,16 +302,19 @@ fn in_linear_light<S: Sample>(
     let Some(eight) = (frame as &dyn Any).downcast_ref::<Raster<u8>>() else {
         return linear::resize::<S>(frame, layout, space, control);
     };
-    let (width, height) = eight.dimensions();
-    let within = [0, 0, width, height];
-    let (part, size) = (layout.source, layout.picture);
-    let reduction = Reduction { part, within, size, profile: Profile::Best };
+    let reduction = mixing(layout, eight.dimensions());
     let mut rows = Whole::new(eight, has_alpha);
     let reducer = Reducer::new(&reduction, reduction.detail());
     let made = reducer.rows(&mut rows, &Light::of(space.curve()), control)?;
     let made: Box<dyn Any> = Box::new(made);
     // It has the depth of the frame.
     made.downcast().map(|made| *made).map_err(|_| Error::internal("of another depth").into())
+}
+
+/// How pixels of eight bits of a picture of that size are mixed.
+fn mixing(layout: &Layout, (width, height): Size) -> Reduction {
+    let (part, size) = (layout.source, layout.picture);
+    Reduction { part, within: [0, 0, width, height], size, profile: Profile::Best }
 }
 
 fn in_gamma_light<S: Sample>(
