@@ -5,15 +5,23 @@
 #[path = "storage/cloudinary/mod.rs"]
 #[allow(dead_code)] // What the storage's own suite asks of it beside.
 mod fake_cloudinary;
+#[path = "predict/sources.rs"]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Sizes of pictures.
+mod pictures;
 #[path = "storage/s3_server.rs"]
 #[allow(dead_code)] // Each suite asks something else of it.
 mod s3_server;
 
 use std::{
-    io::{BufRead, BufReader},
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Cursor},
     process::{Child, Command, Stdio},
 };
 
+use darkroom::{
+    domain::{limits::Limits, transform::Spec},
+    imaging,
+};
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, Method, Response, StatusCode, multipart};
 use secrecy::ExposeSecret;
@@ -76,6 +84,11 @@ impl Server {
             std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(what)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// The peak begins anew: proc(5), clear_refs.
+    fn forget_the_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -341,4 +354,72 @@ async fn all_threads_together_keep_to_the_memory_they_were_given() {
     assert_eq!(answers, [StatusCode::OK; 8]);
     let grown = server.memory("VmHWM").saturating_sub(before) / MIB;
     assert!(grown <= BUDGET, "{grown} MiB more than before, of {BUDGET}");
+}
+
+/// Pictures of all kinds at once, each of which alone takes a good part of what all may take together: nothing is refused, and
+/// never is more taken.
+#[tokio::test]
+async fn pictures_of_all_kinds_together_keep_to_the_memory_they_were_given() {
+    const BUDGET: u64 = 96;
+    let settings = [
+        // As the program has it where nobody asks for anything else.
+        ("MIMALLOC_PURGE_DELAY", "10"),
+        ("TRANSFORM_MEMORY", "96MiB"),
+        ("TRANSFORM_THREADS", "4"),
+        // Who waits for the others shall not be refused for it.
+        ("TRANSFORM_TIMEOUT", "10m"),
+        ("DRAIN_TIMEOUT", "11m"),
+    ];
+    let server = Server::start_with("api", &settings).await;
+    let kinds = pictures::all();
+    let orders = [
+        ("jpeg", 1.2e6, json!({ "format": "webp" })),
+        ("progressive", 4.0e6, json!({ "resize": { "width": 300 }, "format": "png" })),
+        ("inks", 2.0e6, json!({ "resize": { "width": 400 } })),
+        ("jpeg", 3.0e6, json!({ "rotate": 90, "profile": "fast" })),
+        ("opaque png", 2.0e6, json!({ "flip": true })),
+        ("interlaced png", 1.5e6, json!({ "resize": { "width": 0.2 } })),
+        ("deep png", 0.5e6, json!({ "resize": { "width": 0.5 }, "profile": "fast" })),
+        ("lossy webp", 3.0e6, json!({ "resize": { "width": 300 } })),
+        ("webp", 0.6e6, json!({ "lossless": true, "resize": { "width": 0.5 } })),
+        ("halved avif", 3.0e6, json!({ "resize": { "width": 300 }, "format": "jpeg" })),
+        ("jpeg", 0.7e6, json!({ "format": "avif", "profile": "fast" })),
+        ("gif", 1.0e6, json!({ "resize": { "width": 0.3 } })),
+        ("deep tiff", 1.0e6, json!({ "format": "jpeg" })),
+        ("jpeg", 1.5e6, json!({ "format": "jpeg", "quality": "auto" })),
+    ];
+    let upload = async |file: Vec<u8>| {
+        let image: Value = server.upload(file).await.json().await.unwrap();
+        format!("/api/v1/images/{}/transform?sync=true", image["id"].as_str().unwrap())
+    };
+    let ask = async |(path, spec): &(String, Value)| {
+        let answer = server.request(Method::POST, path).json(spec).send().await.unwrap();
+        let (status, body) = (answer.status(), answer.bytes().await.unwrap());
+        assert_eq!(status, StatusCode::OK, "{spec}: {}", String::from_utf8_lossy(&body));
+    };
+    let (mut asked, mut files, mut predicted) = (Vec::new(), 0, 0);
+    for (kind, pixels, spec) in &orders {
+        // What is there for the first picture of a kind stays.
+        ask(&(upload(kinds[kind](20_000.0)).await, spec.clone())).await;
+        let file = kinds[kind](*pixels);
+        files += file.len() as u64;
+        predicted += cost(&file, spec);
+        asked.push((upload(file).await, spec.clone()));
+    }
+    assert!(predicted / MIB > BUDGET * 3, "{} MiB are nothing to wait for", predicted / MIB);
+    server.forget_the_peak();
+    let before = server.memory("VmRSS");
+    stream::iter(&asked).for_each_concurrent(None, &ask).await;
+    let grown = server.memory("VmHWM").saturating_sub(before) / MIB;
+    // The files themselves are held by whoever waits.
+    let files = files / MIB;
+    assert!(grown <= BUDGET + files, "{grown} MiB more than before, of {BUDGET}; {files} of files");
+}
+
+/// Bytes that the engine foresees.
+fn cost(file: &[u8], spec: &Value) -> u64 {
+    let limits = Limits::default();
+    let probe = imaging::probe(Cursor::new(file), &limits).unwrap();
+    let spec = Spec::parse(spec).unwrap().resolved(probe.source(), None);
+    imaging::predict(&spec, &probe, &BTreeMap::new(), &limits).unwrap().memory
 }

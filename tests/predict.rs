@@ -14,15 +14,21 @@
     clippy::cast_sign_loss
 )]
 
-use std::{collections::BTreeMap, fs, io::Cursor};
+#[path = "predict/sources.rs"]
+mod sources;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Cursor,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use darkroom::{
     domain::{ids::ImageId, limits::Limits, transform::Spec},
     imaging::{Control, Overlays, describe, predict, predict_description, probe, transform},
 };
-use image::{DynamicImage, ImageFormat, RgbImage, Rgba, RgbaImage};
-use jpeg_encoder::{ColorType, SamplingFactor};
 use serde_json::{Value, json};
 
 /// Pixels of the pictures, where nothing else is asked for.
@@ -50,151 +56,32 @@ fn taken<T>(work: impl FnOnce() -> T) -> u64 {
     memory("VmHWM").saturating_sub(before)
 }
 
-/// Pixels of 4 : 3, as many as that.
-fn size(pixels: f64) -> (u32, u32) {
-    let unit = (pixels / 12.0).sqrt();
-    ((unit * 4.0) as u32, (unit * 3.0) as u32)
-}
-
-/// A picture with noise in it, so that no file is small.
-fn picture(pixels: f64) -> RgbImage {
-    let (width, height) = size(pixels);
-    RgbImage::from_fn(width, height, |x, y| {
-        let noise = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503).rotate_left(9)) >> 25;
-        image::Rgb([(x / 4 + noise) as u8, (y / 3 + noise) as u8, (x / 9 + y / 7 + noise) as u8])
-    })
-}
-
-/// Colours and alpha that nothing can pack.
-fn noise(pixels: f64) -> RgbaImage {
-    let (width, height) = size(pixels);
-    let mut state = 1_u32;
-    RgbaImage::from_fn(width, height, |_, _| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        Rgba(state.to_be_bytes())
-    })
-}
-
-fn written(picture: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture.into().write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
-}
-
-fn jpeg(pixels: f64, color: ColorType, progressive: bool) -> Vec<u8> {
-    let picture = DynamicImage::ImageRgb8(picture(pixels));
-    let (width, height) = (picture.width() as u16, picture.height() as u16);
-    let samples = match color {
-        ColorType::Cmyk => picture.into_rgba8().into_raw(),
-        _ => picture.into_rgb8().into_raw(),
-    };
-    let mut bytes = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
-    encoder.set_sampling_factor(SamplingFactor::F_1_1);
-    encoder.set_progressive(progressive);
-    encoder.encode(&samples, width, height, color).unwrap();
-    bytes
-}
-
-fn gif(pixels: f64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = image::codecs::gif::GifEncoder::new_with_speed(&mut bytes, 30);
-    for shift in [0_u8, 90, 200] {
-        let mut frame = DynamicImage::ImageRgb8(picture(pixels / 3.0)).into_rgba8();
-        frame.pixels_mut().for_each(|pixel| pixel.0[0] = pixel.0[0].wrapping_add(shift));
-        encoder.encode_frame(image::Frame::new(frame)).unwrap();
-    }
-    drop(encoder);
-    bytes
-}
-
-/// A file of the engine's own making.
-fn made(file: &[u8], spec: &Value) -> Vec<u8> {
-    let spec = Spec::parse(spec).unwrap();
-    let (limits, control) = (Limits::default(), Control::default());
-    transform(file, &Overlays::new(), &spec, &limits, &control).unwrap().bytes
-}
-
-/// Bytes of a picture of so many pixels.
-type Make = Box<dyn Fn(f64) -> Vec<u8>>;
-
-/// Every kind of file.
-fn sources() -> Vec<(&'static str, Make)> {
-    let kind = |make: fn(f64) -> Vec<u8>| Box::new(make) as Make;
-    vec![
-        ("jpeg", kind(|pixels| jpeg(pixels, ColorType::Rgb, false))),
-        ("progressive", kind(|pixels| jpeg(pixels, ColorType::Rgb, true))),
-        ("inks", kind(|pixels| jpeg(pixels, ColorType::Cmyk, true))),
-        ("inks in one scan", kind(|pixels| jpeg(pixels, ColorType::Cmyk, false))),
-        ("png", kind(|pixels| written(noise(pixels), ImageFormat::Png))),
-        (
-            "deep png",
-            kind(|pixels| {
-                let deep = DynamicImage::ImageRgba8(noise(pixels)).into_rgba16();
-                written(deep, ImageFormat::Png)
-            }),
-        ),
-        ("gif", kind(gif)),
-        ("webp", kind(|pixels| written(noise(pixels), ImageFormat::WebP))),
-        (
-            "lossy webp",
-            kind(|pixels| made(&jpeg(pixels, ColorType::Rgb, false), &json!({"format": "webp"}))),
-        ),
-        (
-            "avif",
-            kind(|pixels| {
-                let spec = json!({"format": "avif", "profile": "fast", "quality": 95});
-                made(&written(noise(pixels), ImageFormat::Png), &spec)
-            }),
-        ),
-        ("tiff", kind(|pixels| written(noise(pixels), ImageFormat::Tiff))),
-        (
-            "deep tiff",
-            kind(|pixels| {
-                let deep = DynamicImage::ImageRgba8(noise(pixels)).into_rgba16();
-                written(deep, ImageFormat::Tiff)
-            }),
-        ),
-        ("bmp", kind(|pixels| written(noise(pixels), ImageFormat::Bmp))),
-        ("qoi", kind(|pixels| written(noise(pixels), ImageFormat::Qoi))),
-        ("pnm", kind(|pixels| written(picture(pixels), ImageFormat::Pnm))),
-        ("tga", kind(|pixels| written(noise(pixels), ImageFormat::Tga))),
-        (
-            "hdr",
-            kind(|pixels| {
-                written(DynamicImage::ImageRgb8(picture(pixels)).into_rgb32f(), ImageFormat::Hdr)
-            }),
-        ),
-        (
-            "exr",
-            kind(|pixels| {
-                let light = DynamicImage::ImageRgba8(noise(pixels)).into_rgba32f();
-                written(light, ImageFormat::OpenExr)
-            }),
-        ),
-        (
-            "svg",
-            kind(|pixels| {
-                let (width, height) = size(pixels);
-                format!(
-                    "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'>\
-                     <rect width='70%' height='80%' fill='teal'/>\
-                     <circle cx='50%' cy='50%' r='30%' fill='gold' opacity='.5'/></svg>"
-                )
-                .into_bytes()
-            }),
-        ),
-    ]
-}
-
 /// What is asked for, as how large a part of the pixels that others have.
 fn orders(mark: ImageId) -> Vec<(&'static str, f64, Value)> {
     let mut orders = Vec::new();
     let mut add = |part: f64, source: &'static str, spec: Value| orders.push((source, part, spec));
-    for (source, _) in sources() {
+    for source in sources::all().into_keys() {
         add(1.0, source, json!({"format": "qoi"}));
+        // Most are made smaller while they are decoded.
+        for width in [0.1, 0.45, 0.9] {
+            add(1.0, source, json!({"format": "qoi", "resize": {"width": width}}));
+        }
+    }
+    for source in ["jpeg", "progressive", "turned jpeg", "jpeg by a table", "png", "whole avif"] {
+        for resize in [
+            json!({"width": 0.2}),
+            json!({"width": 0.3}),
+            json!({"width": 300, "height": 300, "gravity": "west"}),
+            json!({"width": 300, "height": 300, "gravity": "smart"}),
+            json!({"width": 100, "height": 400, "fit": "contain"}),
+        ] {
+            for profile in ["best", "fast"] {
+                add(1.0, source, json!({"format": "qoi", "profile": profile, "resize": resize}));
+            }
+        }
+        let crop = json!({"crop": {"x": 30, "y": 40, "width": 400, "height": 500}});
+        let resize = json!({"resize": {"width": 0.5}});
+        add(1.0, source, json!({"format": "qoi", "operations": [crop, resize]}));
     }
     for source in ["gif", "deep png", "deep tiff"] {
         add(1.0, source, json!({}));
@@ -209,15 +96,31 @@ fn orders(mark: ImageId) -> Vec<(&'static str, f64, Value)> {
             add(1.0, source, json!({"format": format}));
             add(1.0, source, json!({"format": format, "profile": "fast"}));
         }
-        add(1.0, source, json!({"format": "jpeg", "progressive": true, "quality": 95}));
+        for profile in ["best", "fast"] {
+            for (progressive, quality) in [(true, 95), (false, 95), (true, 60), (false, 60)] {
+                let spec = json!({"format": "jpeg", "progressive": progressive, "quality": quality,
+                    "profile": profile});
+                add(1.0, source, spec);
+            }
+            add(1.0, source, json!({"format": "jpeg", "quality": "auto", "profile": profile}));
+            add(0.2, source, json!({"format": "jpeg", "quality": "auto", "profile": profile}));
+        }
         add(0.5, source, json!({"format": "webp", "lossless": true}));
         add(0.5, source, json!({"format": "webp", "quality": 100}));
+        add(0.3, source, json!({"format": "webp", "quality": "auto"}));
         add(0.2, source, json!({"format": "avif"}));
+        add(0.2, source, json!({"format": "avif", "profile": "fast", "quality": "auto"}));
         add(0.5, source, json!({"format": "avif", "profile": "fast", "quality": 95}));
         add(0.5, source, json!({"format": "avif", "profile": "fast", "lossless": true}));
-        add(1.0, source, json!({"format": "jpeg", "quality": "auto"}));
     }
-    add(0.5, "jpeg", json!({"format": "jpeg", "max_bytes": 60_000}));
+    add(0.03, "jpeg", json!({"format": "jpeg", "max_bytes": 12_000}));
+    add(0.03, "jpeg", json!({"format": "webp", "max_bytes": 12_000}));
+    add(0.03, "jpeg", json!({"format": "avif", "profile": "fast", "max_bytes": 12_000}));
+    // So many pixels are written as their rows come.
+    for profile in ["best", "fast"] {
+        let resize = json!({"width": 3000, "height": 2800, "fit": "fill", "enlarge": true});
+        add(0.02, "jpeg", json!({"format": "jpeg", "profile": profile, "resize": resize}));
+    }
     // Every operation, in both profiles where they differ.
     for spec in [
         json!({"resize": {"width": 100}}),
@@ -275,11 +178,8 @@ fn memory_is_what_was_predicted() {
     let pixels = std::env::var("PREDICT_PIXELS").map_or(PIXELS, |asked| asked.parse().unwrap());
     let limits = Limits { width: 30_000, height: 30_000, pixels: 200_000_000, ..Limits::default() };
     let mark = ImageId::new();
-    let sources: BTreeMap<_, _> = sources().into_iter().collect();
-    let overlays = |pixels| {
-        let file = written(noise(pixels), ImageFormat::Png);
-        Overlays::from([(mark, Bytes::from(file))])
-    };
+    let sources = sources::all();
+    let overlays = |pixels| Overlays::from([(mark, Bytes::from(sources["png"](pixels)))]);
     let (small_marks, marks) = (overlays(10_000.0), overlays(pixels));
     let mut files: BTreeMap<(&str, u64), Vec<u8>> = BTreeMap::new();
     let mut report = String::new();
@@ -287,7 +187,7 @@ fn memory_is_what_was_predicted() {
     for (_, _, value) in orders(mark) {
         assert!(Spec::parse(&value).is_ok(), "{value}");
     }
-    let mut judge = |name: &str, taken: u64, predicted: u64| {
+    let mut judge = |name: &str, taken: u64, predicted: u64, times: &str| {
         // What a drawing lays into each other its headers don't tell.
         let is_open = name.starts_with("svg");
         // What is not there for the picture's sake is as much with small ones.
@@ -295,7 +195,8 @@ fn memory_is_what_was_predicted() {
         wrong += u32::from(!is_right);
         let mark = if is_right { ' ' } else { '!' };
         let mib = |bytes: u64| bytes as f64 / MIB as f64;
-        report += &format!("{mark} {:6.1} of {:6.1} MiB, {name}\n", mib(taken), mib(predicted));
+        let (taken, predicted) = (mib(taken), mib(predicted));
+        report += &format!("{mark} {taken:6.1} of {predicted:6.1} MiB{times}, {name}\n");
     };
     for (kind, part, value) in orders(mark) {
         let pixels = pixels * part;
@@ -304,25 +205,31 @@ fn memory_is_what_was_predicted() {
         let run = |file: &[u8], marks: &Overlays| {
             let probe = probe(Cursor::new(file), &limits).unwrap();
             let spec = Spec::parse(&value).unwrap().resolved(probe.source(), None);
+            let started = Instant::now();
             transform(file, marks, &spec, &limits, &Control::default())
                 .unwrap_or_else(|failure| panic!("{kind}, {value}: {failure}"));
+            let time = started.elapsed();
             let marks = marks.iter().map(|(id, file)| {
                 (*id, darkroom::imaging::probe(Cursor::new(file), &limits).unwrap())
             });
-            predict(&spec, &probe, &marks.collect(), &limits).unwrap()
+            (predict(&spec, &probe, &marks.collect(), &limits).unwrap(), time)
         };
         // Code and tables that are loaded once are not this picture's.
         run(&make(10_000.0), &small_marks);
-        let mut cost = None;
-        let taken = taken(|| cost = Some(run(file, &marks)));
-        let cost = cost.unwrap();
+        let mut outcome = None;
+        let taken = taken(|| outcome = Some(run(file, &marks)));
+        let (cost, time) = outcome.unwrap();
         assert!(!cost.time.is_zero());
-        judge(&format!("{kind} ({} pixels) {value}", pixels as u64), taken, cost.memory);
+        let name = format!("{kind} ({} pixels) {value}", pixels as u64);
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let times = format!(", {:6.1} of {:6.1} ms", milliseconds(time), milliseconds(cost.time));
+        judge(&name, taken, cost.memory, &times);
     }
     for ((kind, _), file) in &files {
         let taken = taken(|| describe(file, &limits, &Control::default()).unwrap());
         let probe = probe(Cursor::new(file), &limits).unwrap();
-        judge(&format!("{kind} described"), taken, predict_description(&probe, &limits).memory);
+        let predicted = predict_description(&probe, &limits).memory;
+        judge(&format!("{kind} described"), taken, predicted, "");
     }
     if wrong > 0 || std::env::var("PREDICT_PIXELS").is_ok() {
         eprintln!("{report}");
@@ -331,7 +238,7 @@ fn memory_is_what_was_predicted() {
 }
 
 fn what_is_refused_is_refused_before() {
-    let jpeg = jpeg(10_000.0, ColorType::Rgb, false);
+    let jpeg = sources::all()["jpeg"](10_000.0);
     let limits = Limits { width: 2000, height: 2000, ..Limits::default() };
     let probe = probe(Cursor::new(&jpeg), &limits).unwrap();
     let marks = BTreeMap::new();

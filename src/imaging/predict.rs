@@ -46,6 +46,8 @@ const TRIES: u64 = 7;
 const JUDGED: u64 = 3;
 /// Nanoseconds a pixel.
 const SCORING: u64 = 50;
+/// Nanoseconds a pixel of what was just written.
+const REREADING: u64 = 12;
 
 /// What making of a picture that is `probe` what `spec` says will cost; `marks` are the pictures that watermarks show.
 ///
@@ -78,7 +80,7 @@ pub fn predict(
     let (count, left) = early.map_or((0, None), |early| (early.count, early.left));
     let mut work = |operation: &Operation, size| {
         let after = raster(size);
-        cost = cost.then(working(operation, spec.profile, before, after, marks, limits));
+        cost = cost.then(working(operation, before, after, marks, limits));
         before = after;
     };
     if let (Some(left), Some(size)) = (&left, count.checked_sub(1).and_then(|last| sizes.get(last)))
@@ -88,7 +90,8 @@ pub fn predict(
     for (operation, size) in spec.operations.iter().zip(sizes).skip(count) {
         work(operation, size);
     }
-    cost = cost.then(writing(format, spec, before));
+    let is_opaque = !probe.has_alpha && stays_opaque(&spec.operations);
+    cost = cost.then(writing(format, spec, before, is_opaque));
     Ok(Cost { memory: cost.memory + BASE, ..cost })
 }
 
@@ -98,14 +101,7 @@ pub fn predict_description(probe: &Probe, limits: &Limits) -> Cost {
     let mut cost = decoding(probe, first);
     for operation in &spec.operations {
         let size = steps::size_after(operation, (first.width, first.height)).unwrap_or((0, 0));
-        cost = cost.then(working(
-            operation,
-            spec.profile,
-            first,
-            Raster::of(size),
-            &BTreeMap::new(),
-            limits,
-        ));
+        cost = cost.then(working(operation, first, Raster::of(size), &BTreeMap::new(), limits));
     }
     Cost { memory: cost.memory + BASE, ..cost }
 }
@@ -121,27 +117,32 @@ impl Cost {
     }
 }
 
+/// Bytes of some rows, for each pixel of the longest side.
+const ROWS: u64 = 128;
+
 /// From the file to upright pixels.
 fn decoding(probe: &Probe, first: Raster) -> Cost {
     // Samples of sixteen bits are unpacked as such, whatever is made of them.
     let depth = if probe.depth > 8 { 2 } else { 1 };
-    let beside = first.pixels() * unpacking(probe) * depth;
+    let longest = u64::from(first.width.max(first.height));
+    let beside = first.pixels() * unpacking(probe) * depth + longest * ROWS;
     // What a drawing lays into each other is known only when it is read.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Some millions.
     let layers = if probe.format == Format::Svg { svg::LAYERS_MEMORY as u64 } else { 0 };
     let beside = beside.max(layers);
     let is_turned = probe.orientation > 1;
     let turning = if is_turned { first.one() } else { 0 };
-    let nanoseconds = reading(probe.format) + if is_turned { 4 } else { 0 };
+    let nanoseconds = reading(probe) + if is_turned { 4 } else { 0 };
     Cost::new(first.all() + beside.max(turning), first.pixels() * first.frames * nanoseconds)
 }
 
 /// From the file to the upright pixels of a smaller picture.
 fn reducing(probe: &Probe, reduction: &Reduction, last: Raster) -> Cost {
     let whole = Raster::of((probe.width, probe.height));
-    let (memory, nanoseconds) = decode::cost_of_reducing(probe, reduction);
+    let (memory, [each, made]) = decode::cost_of_reducing(probe, reduction);
+    // Only once the file is let go.
     let turning = if probe.orientation > 1 { last.one() } else { 0 };
-    Cost::new(last.one() + memory + turning, whole.pixels() * nanoseconds)
+    Cost::new(last.one() + memory.max(turning), whole.pixels() * each + last.pixels() * made)
 }
 
 /// A picture on its way.
@@ -184,13 +185,19 @@ impl Raster {
 /// RGBA.
 const fn unpacking(probe: &Probe) -> u64 {
     match probe.format {
-        // All coefficients are kept, of two bytes, and inks are four.
-        Format::Jpeg if probe.in_passes => 12,
-        // Planes, while they are laid together.
-        Format::Jpeg => 4,
-        // Those that are not read row by row: as they are stored, then in the machine's order, then as RGBA.
-        Format::Png => 12,
-        Format::Webp | Format::Gif => 6,
+        // All coefficients are kept, of two bytes; inks, which are not read in rows, are four.
+        Format::Jpeg if probe.in_passes && probe.in_rows => 6,
+        Format::Jpeg if probe.in_passes => 8,
+        // Row by row.
+        Format::Jpeg => 0,
+        Format::Png if probe.in_rows => 0,
+        // As they are stored, then in the machine's order, then as RGBA.
+        Format::Png if probe.frames == 1 => 8,
+        // A frame, what it is laid on, and what was there before.
+        Format::Png => 16,
+        Format::Gif => 13,
+        Format::Webp if probe.frames > 1 => 18,
+        Format::Webp => 6,
         // Planes and what dav1d predicts from; a cut, beside all of it.
         Format::Avif => 10,
         // Floats, several planes of them.
@@ -208,7 +215,6 @@ const fn unpacking(probe: &Probe) -> u64 {
 /// One step.
 fn working(
     operation: &Operation,
-    profile: Profile,
     before: Raster,
     after: Raster,
     marks: &BTreeMap<ImageId, Probe>,
@@ -222,10 +228,11 @@ fn working(
     let (beside, nanoseconds) = match operation {
         Operation::Resize(resize) => {
             let way = steps::resizing(resize, before.size(), before.sample);
-            let time =
-                if profile == Profile::Best { from * 8 + to * 40 } else { from * 3 + to * 8 };
+            // Deep samples are mixed in floats.
+            let time = if before.sample > 1 { from * 8 + to * 40 } else { from * 4 + to * 12 };
             // On a canvas, with what was made before it was laid there.
-            (way + after.one(), time)
+            let canvas = if resize.pads() { after.one() } else { 0 };
+            (way + canvas, time)
         }
         Operation::Rotate(degrees) if degrees % 90 != 0 => (longest * 16, to * 80),
         Operation::Filter(Filter::Sharpen(_)) => (before.one() + longest * BLURRED, to * 80),
@@ -264,7 +271,7 @@ fn marking(
             let size = steps::resized(&resize, whole.size());
             let operation = Operation::Resize(resize);
             let (mark, turned) = (Raster::of(size), Raster::of(turned(size)));
-            let made = working(&operation, Profile::Best, whole, mark, marks, limits);
+            let made = working(&operation, whole, mark, marks, limits);
             decoding(probe, whole).then(made).then(Cost::new(mark.one() + turned.one(), 0))
         }
     }
@@ -274,10 +281,22 @@ fn nanoseconds_of(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Whether what has no transparent pixel has none after that.
+fn stays_opaque(operations: &[Operation]) -> bool {
+    operations.iter().all(|operation| match operation {
+        Operation::Resize(resize) => !resize.pads(),
+        Operation::Rotate(degrees) => degrees % 90 == 0,
+        Operation::Round(_) | Operation::Border(_) => false,
+        _ => true,
+    })
+}
+
 /// From pixels to the file.
-fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
+fn writing(format: Format, spec: &Spec, last: Raster, is_opaque: bool) -> Cost {
     let encodings = if spec.max_bytes.is_some() { 1 + TRIES } else { 1 };
-    let mut memory = last.pixels() * packing(format, spec, last) * last.sample;
+    let packing = packing(format, spec, last, is_opaque);
+    let encoding = encoding(format, spec, last, is_opaque);
+    let mut memory = last.pixels() * packing * last.sample;
     if format == Format::Webp && spec.lossless {
         memory += LOSSLESS;
     }
@@ -286,27 +305,28 @@ fn writing(format: Format, spec: &Spec, last: Raster) -> Cost {
     }
     // Written frames wait for those that follow.
     memory += last.pixels() * (last.frames - 1) * written(format);
-    let mut time = encodings * last.pixels() * last.frames * encoding(format, spec, last);
+    let mut time = encodings * last.pixels() * last.frames * encoding;
     if spec.max_bytes.is_some() {
         memory += last.pixels() * last.frames * written(format);
     }
     if matches!(spec.quality(format), Quality::Auto(_)) {
         let judged = encode::judged(last.size());
-        memory = memory.max(judged * (packing(format, spec, last) + JUDGING));
-        let once = encoding(format, spec, last) + reading(format) + SCORING;
-        time += JUDGED * judged * once;
+        memory = memory.max(judged * (packing + JUDGING));
+        time += JUDGED * judged * (encoding + REREADING + SCORING);
     }
     Cost::new(last.all() + memory, time)
 }
 
 /// Bytes a pixel that an encoder of samples of eight bits needs beside the pixels it is given, its result included.
-fn packing(format: Format, spec: &Spec, last: Raster) -> u64 {
+fn packing(format: Format, spec: &Spec, last: Raster, is_opaque: bool) -> u64 {
     match format {
         Format::Jpeg => encode::held_for_jpeg(spec, last.size()),
         Format::Webp if spec.lossless => 84,
+        // Luma and chroma, and the file.
+        Format::Webp if is_opaque && last.frames == 1 => 12,
         // Alpha is packed without loss.
         Format::Webp => 42,
-        Format::Avif => 60,
+        Format::Avif => encode::held_for_avif(spec),
         Format::Gif => 16,
         Format::Qoi | Format::Bmp => 14,
         _ => 20,
@@ -322,10 +342,11 @@ const fn written(format: Format) -> u64 {
 }
 
 /// Nanoseconds a pixel.
-const fn reading(format: Format) -> u64 {
-    match format {
-        Format::Jpeg => 12,
-        Format::Png | Format::Tiff => 10,
+const fn reading(probe: &Probe) -> u64 {
+    match probe.format {
+        Format::Jpeg if probe.in_passes => 10,
+        Format::Jpeg => 5,
+        Format::Png | Format::Tiff => 12,
         Format::Webp => 12,
         Format::Avif => 15,
         Format::Jxl => 60,
@@ -335,14 +356,16 @@ const fn reading(format: Format) -> u64 {
 }
 
 /// Nanoseconds a pixel.
-fn encoding(format: Format, spec: &Spec, last: Raster) -> u64 {
+fn encoding(format: Format, spec: &Spec, last: Raster, is_opaque: bool) -> u64 {
     match (format, spec.profile) {
-        (Format::Jpeg, Profile::Best) => 10,
+        (Format::Jpeg, Profile::Best) => 13,
         (Format::Jpeg, Profile::Fast) => 4,
         (Format::Png, Profile::Best) => 90,
-        (Format::Png, Profile::Fast) => 25,
-        (Format::Webp, Profile::Best) if spec.lossless => 120,
-        (Format::Webp, _) => 60,
+        (Format::Png, Profile::Fast) => 20,
+        (Format::Webp, _) if spec.lossless => 850,
+        (Format::Webp, _) if is_opaque => 28,
+        // What is packed without loss takes the most of it.
+        (Format::Webp, _) => 130,
         // What is small gets more effort.
         (Format::Avif, Profile::Best) if encode::is_whole(last.size()) => 1000,
         (Format::Avif, Profile::Best) => 400,

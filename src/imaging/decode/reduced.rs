@@ -136,8 +136,8 @@ impl Rows for Converted<'_> {
     }
 }
 
-/// What that takes: bytes beside the result, and nanoseconds for each pixel of the file.
-pub(in crate::imaging) fn cost(probe: &Probe, reduction: &Reduction) -> (u64, u64) {
+/// What that takes: bytes beside the result, and nanoseconds for each pixel of the file, and for each of the result.
+pub(in crate::imaging) fn cost(probe: &Probe, reduction: &Reduction) -> (u64, [u64; 2]) {
     let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
     let pixels = u64::from(probe.width) * u64::from(probe.height);
     let side = u64::from(probe.width.max(probe.height));
@@ -147,17 +147,20 @@ pub(in crate::imaging) fn cost(probe: &Probe, reduction: &Reduction) -> (u64, u6
             // Of a file in several scans all coefficients are kept, of two bytes, for three channels. Else some rows of each.
             let (coefficients, nanoseconds) = match (probe.in_passes, detail.eighths) {
                 (true, _) => (pixels * 6, 12),
-                (false, 8) => (0, 4),
+                (false, 8) => (0, 5),
                 (false, _) => (0, 2),
             };
             (detail, coefficients + side * 128, nanoseconds)
         }
         // Rows as they are inflated, a few at a time.
-        Format::Png => (Detail::ALL, side * 128 + (1 << 20), 8),
-        // All of the pixels.
-        Format::Webp => (Detail::ALL, pixels * 8, 8),
-        // Planes, and what dav1d predicts from.
-        _ => (Detail::ALL, pixels * 10 + side * 256, 12),
+        Format::Png => (Detail::ALL, side * 128 + (1 << 20), 10),
+        // All of the pixels, as they are packed and unpacked, and alpha once more.
+        Format::Webp => (Detail::ALL, pixels * 9 + side * 128, 12),
+        // Planes, and what dav1d predicts from; deeper ones it keeps more of.
+        _ => {
+            let plane = if probe.depth > 8 { 20 } else { 8 };
+            (Detail::ALL, pixels * plane + side * 256, 12)
+        }
     };
-    (beside + reduction.held(detail) + (3 << 20), nanoseconds)
+    (beside + reduction.held(detail) + (1 << 20), [nanoseconds, 10])
 }

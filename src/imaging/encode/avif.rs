@@ -10,7 +10,7 @@ use crate::{
     domain::{
         error::{Code, Error},
         format::Format,
-        transform::{Profile, Spec},
+        transform::{Profile, Quality, Spec},
     },
     imaging::{
         avif::{self, Settings},
@@ -53,6 +53,14 @@ pub(super) fn encode(
         }
     }
     write(&pixels, &settings)
+}
+
+/// Bytes a pixel that are held at the worst while a picture is written, the file included.
+pub(in crate::imaging) fn held(spec: &Spec) -> u64 {
+    match spec.quality(Format::Avif) {
+        Quality::Fixed(..FULL_COLOR) if !spec.lossless => 30,
+        _ => 60,
+    }
 }
 
 /// libaom's trade of time for size. 6 takes a quarter of the time of 5 for 2 % more bytes; 8 a third of that for 7 % more; 9 a third

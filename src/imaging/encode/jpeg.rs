@@ -136,10 +136,35 @@ pub(in crate::imaging) fn held(spec: &Spec, size: (u32, u32)) -> u64 {
     let full_color = !matches!(spec.quality(Format::Jpeg), Quality::Fixed(..FULL_COLOR));
     match (spec.profile, is_progressive(spec, size), is_optimized(spec, size)) {
         // Coefficients, and what they become before they are packed.
-        (Profile::Best, true, _) if full_color => 24,
-        (Profile::Best, true, _) => 14,
-        (Profile::Best, false, true) if full_color => 18,
-        _ => 12,
+        (Profile::Best, true, _) => {
+            if full_color {
+                25
+            } else {
+                14
+            }
+        }
+        (Profile::Best, false, true) => {
+            if full_color {
+                20
+            } else {
+                12
+            }
+        }
+        (Profile::Fast, true, _) | (Profile::Fast, _, true) => {
+            if full_color {
+                14
+            } else {
+                7
+            }
+        }
+        // The file alone, and the room that it grows out of.
+        (_, false, false) => {
+            if full_color {
+                12
+            } else {
+                5
+            }
+        }
     }
 }
 

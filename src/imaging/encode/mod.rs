@@ -15,6 +15,7 @@ mod webp;
 mod tests;
 
 pub(super) use self::{
+    avif::held as held_for_avif,
     jpeg::{held as held_for_jpeg, is_progressive},
     sample::{is_whole, judged},
     search::Encoded,
