@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-faults soak bench-engine bench-jobs deny demo docs
+.PHONY: help run build test test-faults soak bench-beside bench-engine bench-jobs deny demo docs
 
 # A fresh Rust is often only in the first, PgBouncer and RabbitMQ in the second.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin
@@ -43,6 +43,12 @@ bench-engine: ## Measure the engine beside sharp and oximg; FLAGS='--help' says 
 	@set -e; \
 	place="$$(scripts/bench-setup)"; export BENCH_ENGINE="$$place"; \
 	cargo bench --locked --bench engine -- $(FLAGS)
+
+bench-beside: ## Measure small pictures beside large ones in the pool that paints them
+	@scripts/build-setup
+	@set -e; \
+	place="$$(scripts/bench-setup)"; export BENCH_ENGINE="$$place"; \
+	cargo bench --locked --bench beside -- $(FLAGS)
 
 bench-jobs: ## Measure the queue over the Postgres and RabbitMQ of this machine; FLAGS='--help' says how
 	@scripts/build-setup

@@ -7,6 +7,8 @@
 //!
 //! What all threads together take is bounded by `TRANSFORM_MEMORY`: before a thread begins, what its
 //! work will take at most is predicted and reserved. What could never have that much is refused.
+//!
+//! A thread that nothing waits for is lent to a large picture, see [`Threads`].
 
 use std::{
     io::Cursor,
@@ -43,7 +45,7 @@ use crate::{
         limits::Limits,
         transform::Spec,
     },
-    imaging::{self, Control, Cost, Failure, Output, Overlays},
+    imaging::{self, Control, Cost, Expected, Failure, Output, Overlays, Threads},
 };
 
 /// Work that waits for a thread, per thread of the pool; beyond it, work is refused.
@@ -84,6 +86,8 @@ pub struct Work {
     cancel: Cancel,
     /// The memory that it may take.
     memory: Need,
+    /// While it waits or is worked on, no thread that it needs is lent to others.
+    _expected: Expected,
     /// Set when a thread begins.
     begun: Arc<AtomicBool>,
     /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
@@ -114,6 +118,7 @@ type Pool = Factory<Key, Work, (), Painter, QueuerRouting<Key, Work>, Queue>;
 pub struct Transformer {
     entrance: watch::Sender<Option<ActorRef<Entrance>>>,
     pool: Arc<ThreadPool>,
+    threads: Threads,
     memory: Budget,
     limits: Arc<Limits>,
 }
@@ -132,9 +137,16 @@ impl Transformer {
         Ok(Self {
             entrance: watch::Sender::new(None),
             pool: Arc::new(pool),
+            threads: Threads::new(threads),
             memory: Budget::new(memory),
             limits: Arc::new(limits),
         })
+    }
+
+    /// Every picture has one thread, however large it is.
+    #[must_use]
+    pub fn without_lending(self) -> Self {
+        Self { threads: Threads::default(), ..self }
     }
 
     /// Transforms `input` by `spec`.
@@ -187,6 +199,7 @@ impl Transformer {
             deadline,
             cancel,
             memory,
+            _expected: self.threads.expect(),
             begun: begun.clone(),
             reply: Some(reply),
         };
@@ -312,14 +325,15 @@ struct Painters(Transformer);
 
 impl WorkerBuilder<Painter, ()> for Painters {
     fn build(&mut self, _: WorkerId) -> (Painter, ()) {
-        let Transformer { pool, memory, limits, .. } = self.0.clone();
-        (Painter { pool, memory, limits }, ())
+        let Transformer { pool, threads, memory, limits, .. } = self.0.clone();
+        (Painter { pool, threads, memory, limits }, ())
     }
 }
 
 /// A worker: brings one picture at a time to the pool.
 struct Painter {
     pool: Arc<ThreadPool>,
+    threads: Threads,
     memory: Budget,
     limits: Arc<Limits>,
 }
@@ -375,7 +389,7 @@ impl Worker for Painter {
         let mut work = job.msg;
         let Some(room) = self.room(&mut work).await else { return Ok(job.key) };
         let (finished, finish) = oneshot::channel();
-        let limits = self.limits.clone();
+        let (limits, threads) = (self.limits.clone(), self.threads.clone());
         self.pool.spawn(move || {
             let _room = room;
             if let Some(reply) = work.reply.take()
@@ -383,7 +397,7 @@ impl Worker for Painter {
             {
                 work.begun.store(true, Ordering::Relaxed);
                 // Whoever asked may leave while the work is done.
-                let _ = reply.send(paint(&work, &limits));
+                let _ = reply.send(paint(&work, &limits, threads));
             }
             let _ = finished.send(());
         });
@@ -394,9 +408,9 @@ impl Worker for Painter {
 }
 
 /// The work itself.
-fn paint(work: &Work, limits: &Limits) -> Result<Made, Failure> {
+fn paint(work: &Work, limits: &Limits, threads: Threads) -> Result<Made, Failure> {
     let deadline = work.deadline.unwrap_or_else(|| Instant::now() + limits.timeout);
-    let control = Control { deadline: Some(deadline), cancel: work.cancel.clone() };
+    let control = Control { deadline: Some(deadline), cancel: work.cancel.clone(), threads };
     contained(|| match &work.task {
         Task::Transform { overlays, spec } => {
             imaging::transform(&work.input, overlays, spec, limits, &control).map(Made::Output)
@@ -422,50 +436,4 @@ fn contained<T>(engine: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failur
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use image::{ImageFormat, RgbaImage};
-
-    use super::*;
-    use crate::actors::supervisor::Tree;
-
-    #[tokio::test]
-    async fn who_waits_for_memory_is_told_so_in_time_and_a_job_waits_on() {
-        let limits = Limits { timeout: Duration::from_millis(50), ..Limits::default() };
-        let transformer = Transformer::new(1, 64 << 20, limits).unwrap();
-        let _tree = Tree::start(vec![transformer.child()]).await.unwrap();
-        let everything = transformer.memory.admit(64 << 20).unwrap();
-        let everything = transformer.memory.reserve(everything).await.unwrap();
-        let mut file = Cursor::new(Vec::new());
-        RgbaImage::new(4, 4).write_to(&mut file, ImageFormat::Png).unwrap();
-        let file = Bytes::from(file.into_inner());
-        let ask = |priority| {
-            let (spec, cancel) = (Arc::new(Spec::default()), Cancel::default());
-            transformer.transform(file.clone(), Overlays::new(), spec, priority, cancel)
-        };
-        let Err(Failure::Refused(error)) = ask(Priority::Interactive).await else {
-            panic!("there is no memory for it")
-        };
-        assert_eq!(error.code, Code::Overloaded);
-        let (job, ()) = tokio::join!(ask(Priority::Background), async {
-            // Longer than anybody else would wait.
-            assert!(ask(Priority::Interactive).await.is_err());
-            drop(everything);
-        });
-        assert_eq!(job.unwrap().width, 4);
-    }
-
-    #[test]
-    fn a_codec_that_panics_is_a_picture_that_can_not_be_read() {
-        let thrown: [fn(); 2] = [|| panic!("out of bounds"), || panic!("at row {}", 7)];
-        for (panic, message) in thrown.into_iter().zip(["out of bounds", "at row 7"]) {
-            let failure = contained::<()>(|| {
-                panic();
-                Err(Failure::Cancelled)
-            });
-            let Err(Failure::Refused(error)) = failure else { panic!("a refusal") };
-            assert_eq!((error.code, error.cause.as_deref()), (Code::ImageCorrupt, Some(message)));
-            assert!(!error.detail.contains(message), "the client learns nothing of it");
-        }
-    }
-}
+mod tests;

@@ -27,7 +27,10 @@ use self::{
     problem::Problem,
 };
 use super::{exit, fail, print};
-use crate::config::{Value, find};
+use crate::{
+    config::{Value, find},
+    imaging::Threads,
+};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -66,7 +69,7 @@ pub(super) struct Args {
     /// TRANSFORM_TIMEOUT if it is set, else as long as it takes: the server's default is not meant.
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     timeout: Option<Duration>,
-    /// How many pictures to work on at a time; one for each processor otherwise.
+    /// How many pictures to work on at a time; one for each processor otherwise. A large picture uses what no other needs.
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// A picture that a watermark's image_id names.
@@ -101,13 +104,18 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(problem) => return fail(problem.code, problem.message),
     };
     let bar = progress(inputs.len());
+    let threads = Threads::new(pool.current_num_threads());
+    // Threads are lent when fewer pictures are left than there are threads.
+    let expected: Vec<_> = inputs.iter().map(|_| threads.expect()).collect();
     let codes: Vec<u8> = pool.install(|| {
-        let codes = inputs.par_iter().enumerate().map(|(index, input)| {
-            let result = order.transform(index, input);
-            bar.suspend(|| tell(args, &order.output, input, &result));
-            bar.inc(1);
-            result.map_or_else(|problem| problem.code, |_| 0)
-        });
+        let codes =
+            inputs.par_iter().zip(expected).enumerate().map(|(index, (input, expected))| {
+                let result = order.transform(index, input, threads.clone());
+                drop(expected);
+                bar.suspend(|| tell(args, &order.output, input, &result));
+                bar.inc(1);
+                result.map_or_else(|problem| problem.code, |_| 0)
+            });
         codes.collect()
     });
     bar.finish_and_clear();

@@ -1,19 +1,22 @@
-//! How work is stopped before its end.
+//! How work is stopped before its end, and who helps with it.
 
 use std::time::Instant;
 
+use super::threads::Threads;
 use crate::domain::{
     error::{Code, Error},
     job::Cancel,
 };
 
-/// What may stop a transformation; looked at between steps and inside long ones.
+/// What may stop a transformation, or help it; looked at between steps and inside long ones.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
     /// When the work is too late.
     pub deadline: Option<Instant>,
     /// Whether anybody still wants it.
     pub cancel: Cancel,
+    /// Whom else there is to help.
+    pub threads: Threads,
 }
 
 impl Control {

@@ -31,6 +31,7 @@ mod sample;
 mod score;
 mod steps;
 mod svg;
+mod threads;
 mod tiff;
 mod trace;
 mod watched;
@@ -51,6 +52,7 @@ pub use self::{
     describe::describe,
     predict::{Cost, predict, predict_description},
     probe::{Probe, probe},
+    threads::{Expected, Threads},
     trace::Step,
 };
 use self::{

@@ -10,6 +10,11 @@ pub(super) trait Rows {
     /// Whether any pixel may be transparent. When not, every alpha is full.
     fn has_alpha(&self) -> bool;
 
+    /// Whether all of it is decoded before: rows cost nothing then.
+    fn is_decoded(&self) -> bool {
+        false
+    }
+
     /// The next row: red, green, blue and straight alpha of every pixel. `None` after the last one.
     ///
     /// # Errors
@@ -38,6 +43,10 @@ impl Rows for Whole<'_> {
 
     fn has_alpha(&self) -> bool {
         self.has_alpha
+    }
+
+    fn is_decoded(&self) -> bool {
+        true
     }
 
     fn next(&mut self) -> Result<Option<&[u8]>, Failure> {

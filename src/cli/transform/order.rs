@@ -28,7 +28,7 @@ use crate::{
         limits::Limits,
         transform::{FormatChoice, Profile, Spec},
     },
-    imaging::{self, Control, Failure, Overlays},
+    imaging::{self, Control, Failure, Overlays, Threads},
 };
 
 /// A picture that was made and written.
@@ -102,12 +102,17 @@ impl Order {
     }
 
     /// Transforms one picture, the `index`th.
-    pub(super) fn transform(&self, index: usize, input: &Input) -> Result<Made, Problem> {
+    pub(super) fn transform(
+        &self,
+        index: usize,
+        input: &Input,
+        threads: Threads,
+    ) -> Result<Made, Problem> {
         let bytes = input.read(self.limits.upload_size)?;
         let probe = imaging::probe(std::io::Cursor::new(&bytes), &self.limits)?;
         let spec = self.spec.resolved(probe.source(), None);
         let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let control = Control { deadline, ..Control::default() };
+        let control = Control { deadline, threads, ..Control::default() };
         let output = imaging::transform(&bytes, &self.overlays, &spec, &self.limits, &control)
             .map_err(|failure| self.problem(failure))?;
         let path = self.output.path(input, output.format);

@@ -4,6 +4,7 @@ use std::slice::ChunksExactMut;
 
 use super::{
     Light, Reducer,
+    beside::beside,
     convert::{self, Row},
     lanes::LANES,
     mixer::Mixer,
@@ -14,6 +15,7 @@ use crate::imaging::{
     control::{Control, Failure},
     picture::Raster,
     planes::{Band, Plane, Planes, Shape},
+    threads::LARGE,
 };
 
 /// Reduces what a decoder hands over.
@@ -23,34 +25,131 @@ pub(super) fn reduce(
     light: &Light,
     control: &Control,
 ) -> Result<Raster<u8>, Failure> {
-    let mut paint = Paint::new(reducer.size, light);
-    let is_grey = source.shape() == Shape::Grey;
+    let is_large = reducer.pixels() >= LARGE;
+    let shape = source.shape();
     let step = reducer.detail.step();
-    let mut mixer = Mixer::new(reducer.kernels, if is_grey { 1 } else { 3 });
-    let columns = mixer.columns();
-    let mut lighter = Lighter {
-        left: columns.start * step,
-        count: columns.len(),
-        shape: source.shape(),
-        light,
-        is_averaged: step == 2,
-        full: Default::default(),
-    };
-    while !mixer.is_done()
-        && let Some(band) = source.next()?
-    {
-        control.check()?;
+    let mut bands =
+        Bands { source, step, end: reducer.kernels.rows().end, is_last: false, control };
+    let mut mixing = Mixing::new(reducer, shape, light);
+    loop {
+        let lent = if is_large { control.threads.lend() } else { None };
+        let is_more = if let Some(lent) = lent {
+            let copy = |copy: &mut Copied| Ok(bands.next()?.map(|band| copy.take(&band)).is_some());
+            beside(&lent, copy, |copy| mixing.band(&copy.band()))?
+        } else {
+            bands.next()?.map(|band| mixing.band(&band)).is_some()
+        };
+        if !is_more {
+            return mixing.finish();
+        }
+    }
+}
+
+/// The bands that count.
+struct Bands<'s> {
+    source: &'s mut dyn Planes,
+    /// How many rows become one before they are mixed.
+    step: usize,
+    /// How many rows there are, at that step, with the last one that counts.
+    end: usize,
+    is_last: bool,
+    control: &'s Control,
+}
+
+impl Bands<'_> {
+    /// The next one. After the last one that counts the decoder is not asked any more.
+    fn next(&mut self) -> Result<Option<Band<'_>>, Failure> {
+        if self.is_last {
+            return Ok(None);
+        }
+        let band = self.source.next()?;
+        self.control.check()?;
+        if let Some(Band { top, planes: [luma, ..] }) = &band {
+            self.is_last = (*top as usize + luma.rows).div_ceil(self.step) >= self.end;
+        }
+        Ok(band)
+    }
+}
+
+/// A band that is kept while the next one is decoded.
+#[derive(Default)]
+struct Copied {
+    top: u32,
+    samples: Vec<u8>,
+    /// Samples from one row to the next, the picture's samples of a row, and rows; of each plane.
+    planes: [[usize; 3]; 3],
+}
+
+impl Copied {
+    /// Keeps that band.
+    fn take(&mut self, band: &Band<'_>) {
+        self.top = band.top;
+        self.samples.clear();
+        for (kept, Plane { samples, stride, width, rows }) in
+            self.planes.iter_mut().zip(band.planes)
+        {
+            *kept = [stride, width, rows];
+            self.samples.extend_from_slice(samples.get(..stride * rows).unwrap_or_default());
+        }
+    }
+
+    /// What is kept.
+    fn band(&self) -> Band<'_> {
+        let mut left = self.samples.as_slice();
+        let planes = self.planes.map(|[stride, width, rows]| {
+            let (samples, rest) = left.split_at_checked(stride * rows).unwrap_or_default();
+            left = rest;
+            Plane { samples, stride, width, rows }
+        });
+        Band { top: self.top, planes }
+    }
+}
+
+/// A picture of which bands are mixed.
+struct Mixing<'l> {
+    mixer: Mixer,
+    lighter: Lighter<'l>,
+    paint: Paint,
+    is_grey: bool,
+    step: usize,
+}
+
+impl<'l> Mixing<'l> {
+    fn new(reducer: Reducer, shape: Shape, light: &'l Light) -> Self {
+        let is_grey = shape == Shape::Grey;
+        let step = reducer.detail.step();
+        let paint = Paint::new(reducer.size, light);
+        let mixer = Mixer::new(reducer.kernels, if is_grey { 1 } else { 3 });
+        let columns = mixer.columns();
+        let lighter = Lighter {
+            left: columns.start * step,
+            count: columns.len(),
+            shape,
+            light,
+            is_averaged: step == 2,
+            full: Default::default(),
+        };
+        Self { mixer, lighter, paint, is_grey, step }
+    }
+
+    /// Mixes the next band.
+    fn band(&mut self, band: &Band<'_>) {
+        let Self { mixer, lighter, paint, .. } = self;
         let rows = band.planes.first().map_or(0, |luma| luma.rows);
-        for line in (0..rows).step_by(step) {
-            if (band.top as usize + line) / step == mixer.next() && !mixer.is_done() {
+        for line in (0..rows).step_by(self.step) {
+            if (band.top as usize + line) / self.step == mixer.next() && !mixer.is_done() {
                 mixer.take(
-                    |row| lighter.light(&band, line, row),
-                    |lights| if is_grey { paint.grey(lights) } else { paint.opaque(lights) },
+                    |row| lighter.light(band, line, row),
+                    |lights| if self.is_grey { paint.grey(lights) } else { paint.opaque(lights) },
                 );
             }
         }
     }
-    if mixer.is_done() { Ok(paint.finish()) } else { Err(too_few()) }
+
+    /// The picture.
+    fn finish(self) -> Result<Raster<u8>, Failure> {
+        if self.mixer.is_done() { Ok(self.paint.finish()) } else { Err(too_few()) }
+    }
 }
 
 /// Makes light of rows.

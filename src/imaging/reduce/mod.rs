@@ -7,6 +7,7 @@
 //!              14 bits        as few rows held as it needs
 //! ```
 
+mod beside;
 mod colors;
 mod convert;
 mod convolve;
@@ -151,7 +152,7 @@ impl Reduction {
     /// Bytes that are held while a picture of which that detail is left goes through, beside the result.
     pub(super) fn held(&self, detail: Detail) -> u64 {
         let [across, down] = self.axes(detail);
-        mixer::held(across, down, 4) + (1 << 16)
+        mixer::held(across, down, 4) + beside::held(self.within) + (1 << 16)
     }
 }
 
@@ -178,6 +179,12 @@ impl Reducer {
     pub(super) fn new(reduction: &Reduction, detail: Detail) -> Self {
         let [across, down] = reduction.axes(detail);
         Self { size: reduction.size, detail, kernels: Kernels::new(across, down) }
+    }
+
+    /// How many pixels are to be decoded.
+    fn pixels(&self) -> usize {
+        let step = self.detail.step();
+        self.kernels.columns().len() * step * self.kernels.rows().len() * step
     }
 
     /// What is to be decoded.

@@ -1,8 +1,9 @@
 //! Filters that mix the channels of a pixel.
 
+use super::rows::each_row;
 use crate::imaging::{
     control::{Control, Failure},
-    picture::{Raster, rows_mut},
+    picture::Raster,
     sample::Sample,
 };
 
@@ -60,8 +61,7 @@ pub(super) fn apply<S: Sample>(
 ) -> Result<(), Failure> {
     #[allow(clippy::cast_possible_truncation)] // The weights are within ±3.
     let matrix = matrix.map(|row| row.map(|weight| weight as f32));
-    for row in rows_mut::<S>(frame) {
-        control.check()?;
+    each_row::<S>(frame, control, |_, row| {
         for [red, green, blue, _] in row {
             let [r, g, b] = [red.float(), green.float(), blue.float()];
             let [new_red, new_green, new_blue] = matrix.map(|[from_red, from_green, from_blue]| {
@@ -69,8 +69,7 @@ pub(super) fn apply<S: Sample>(
             });
             (*red, *green, *blue) = (new_red, new_green, new_blue);
         }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod pixelate;
 mod resize;
 mod rotate;
 mod round;
+mod rows;
 mod smart;
 mod tint;
 mod tone;

@@ -1,11 +1,12 @@
 //! A colour over the whole picture: as shades, or flat.
 
+use super::rows::each_row;
 use crate::{
     domain::color::Color,
     imaging::{
         color::Space,
         control::{Control, Failure},
-        picture::{Raster, rows_mut},
+        picture::Raster,
         sample::Sample,
     },
 };
@@ -61,10 +62,9 @@ fn mix<S: Sample>(
     frame: &mut Raster<S>,
     share: f32,
     control: &Control,
-    to: impl Fn([f32; 3]) -> [f32; 3],
+    to: impl Fn([f32; 3]) -> [f32; 3] + Sync,
 ) -> Result<(), Failure> {
-    for row in rows_mut::<S>(frame) {
-        control.check()?;
+    each_row::<S>(frame, control, |_, row| {
         for [red, green, blue, _] in row {
             let target = to([*red, *green, *blue].map(|sample| sample.float() / S::FULL));
             for (sample, target) in [red, green, blue].into_iter().zip(target) {
@@ -72,8 +72,7 @@ fn mix<S: Sample>(
                 *sample = S::nearest(value + (target * S::FULL - value) * share);
             }
         }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]

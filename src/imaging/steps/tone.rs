@@ -1,8 +1,9 @@
 //! Filters that change every channel by itself.
 
+use super::rows::each_row;
 use crate::imaging::{
     control::{Control, Failure},
-    picture::{Raster, rows_mut},
+    picture::Raster,
     sample::Sample,
 };
 
@@ -21,13 +22,11 @@ pub(super) fn apply<S: Sample>(
         })
         .collect();
     let look_up = |sample: S| table.get(sample.index()).copied().unwrap_or(sample);
-    for row in rows_mut::<S>(frame) {
-        control.check()?;
+    each_row::<S>(frame, control, |_, row| {
         for [red, green, blue, _] in row {
             (*red, *green, *blue) = (look_up(*red), look_up(*green), look_up(*blue));
         }
-    }
-    Ok(())
+    })
 }
 
 pub(super) fn invert(value: f64) -> f64 {

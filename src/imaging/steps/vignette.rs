@@ -1,8 +1,9 @@
 //! Darker towards the corners, as old lenses are.
 
+use super::rows::each_row;
 use crate::imaging::{
     control::{Control, Failure},
-    picture::{Raster, rows_mut},
+    picture::Raster,
     sample::Sample,
 };
 
@@ -17,8 +18,7 @@ pub(super) fn vignette<S: Sample>(
     // From the middle, −1 to 1, at the middle of a pixel.
     let along = |at: u32, side: u32| (2.0 * f64::from(at) + 1.0) / f64::from(side) - 1.0;
     let squares: Vec<f64> = (0..width).map(|x| along(x, width).powi(2)).collect();
-    for (y, row) in (0_u32..).zip(rows_mut::<S>(frame)) {
-        control.check()?;
+    each_row::<S>(frame, control, |y, row| {
         let down = along(y, height).powi(2);
         for ([red, green, blue, _], across) in row.iter_mut().zip(&squares) {
             let squared = (across + down) / 2.0;
@@ -28,8 +28,7 @@ pub(super) fn vignette<S: Sample>(
                 *channel = S::nearest(channel.float() * left);
             }
         }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]

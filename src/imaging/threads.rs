@@ -1,0 +1,112 @@
+//! Threads that pictures share. Each picture has one, and while there is nothing else to do a large one is lent another: small
+//! pictures that come are not made to wait for it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// A picture of as many pixels is worth a second thread, if there is one. Small ones do for tests.
+pub(super) const LARGE: usize = if cfg!(test) { 10_000 } else { 2_000_000 };
+
+/// How many threads there are for pictures, and what they are at. Cheap to clone; without threads, as by default, none is lent.
+#[derive(Debug, Clone, Default)]
+pub struct Threads(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    threads: usize,
+    /// Pictures that are worked on, and those that wait.
+    pictures: AtomicUsize,
+    /// Threads that were lent.
+    lent: AtomicUsize,
+}
+
+impl Threads {
+    /// So many.
+    pub fn new(threads: usize) -> Self {
+        Self(Arc::new(Counts { threads, ..Counts::default() }))
+    }
+
+    /// Counts a picture from now on, waiting or worked on, until what is returned is dropped.
+    #[must_use]
+    pub fn expect(&self) -> Expected {
+        self.0.pictures.fetch_add(1, Ordering::Relaxed);
+        Expected(self.clone())
+    }
+
+    /// How many have nothing to do.
+    pub fn idle(&self) -> usize {
+        let Counts { threads, pictures, lent } = &*self.0;
+        let busy = pictures.load(Ordering::Relaxed) + lent.load(Ordering::Relaxed);
+        threads.saturating_sub(busy)
+    }
+
+    /// A thread more, if one has nothing to do.
+    pub(super) fn lend(&self) -> Option<Lent<'_>> {
+        let Counts { threads, pictures, lent } = &*self.0;
+        let one_more = |lent| {
+            let busy = pictures.load(Ordering::Relaxed) + lent;
+            (busy < *threads).then_some(lent + 1)
+        };
+        lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Lent(&self.0))
+    }
+}
+
+/// A picture that is waiting or worked on.
+#[derive(Debug)]
+pub struct Expected(Threads);
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0.0.pictures.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A thread that was lent to a picture, which gives it back by dropping this.
+pub(super) struct Lent<'t>(&'t Counts);
+
+impl Lent<'_> {
+    /// Whether there is a picture that needs it. To be asked often.
+    pub(super) fn is_wanted(&self) -> bool {
+        let Counts { threads, pictures, lent } = self.0;
+        pictures.load(Ordering::Relaxed) + lent.load(Ordering::Relaxed) > *threads
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.0.lent.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_no_picture_needs_is_lent_until_one_does() {
+        let threads = Threads::new(3);
+        let _first = threads.expect();
+        let (one, other) = (threads.lend().unwrap(), threads.lend().unwrap());
+        assert!(threads.lend().is_none(), "each thread is lent once");
+        assert!(!one.is_wanted() && !other.is_wanted());
+        let second = threads.expect();
+        assert!(one.is_wanted(), "as soon as a picture waits");
+        drop(one);
+        assert!(!other.is_wanted(), "one is enough");
+        assert!(threads.lend().is_none());
+        drop(second);
+        assert!(threads.lend().is_some());
+    }
+
+    #[test]
+    fn without_threads_none_is_lent() {
+        assert!(Threads::default().lend().is_none());
+        let threads = Threads::new(1);
+        let _only = threads.expect();
+        assert!(threads.lend().is_none());
+    }
+}
