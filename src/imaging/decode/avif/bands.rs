@@ -310,9 +310,9 @@ mod tests {
     #[test]
     fn what_planes_cannot_say_is_left_to_rows() {
         let veil = file(&samples::veil(20, 20), Settings { has_alpha: true, ..PLAIN });
-        assert!(!opened(&veil).planar().is_some());
+        assert!(opened(&veil).planar().is_none());
         let lossless = Settings { lossless: true, quality: 100, ..PLAIN };
-        assert!(!opened(&file(&photo(), lossless)).planar().is_some());
+        assert!(opened(&file(&photo(), lossless)).planar().is_none());
         let short = file(&photo(), PLAIN);
         let short = &short[..short.len() - 40];
         assert!(open(short, &Limits::default()).is_err());
