@@ -35,8 +35,7 @@ pub(super) fn encode(
     let mut config =
         WebPConfig::new().map_err(|()| Error::internal("libwebp has another version"))?;
     config.lossless = spec.lossless.into();
-    // Of what averaging takes off a picture that is made much smaller, a little is given back.
-    config.quality = (f32::from(quality) + 0.25).min(100.0);
+    config.quality = quality.into();
     // Colours of transparent pixels are part of every pixel as it is.
     config.exact = spec.lossless.into();
     if spec.profile == Profile::Fast || !spec.lossless {
