@@ -224,15 +224,15 @@ mod tests {
 
     #[test]
     fn rows_are_those_of_the_whole() {
-        let mut files: Vec<Vec<u8>> = ["cat", "deep", "veil", "grey", "cut"]
-            .map(|name| {
-                std::fs::read(format!(
-                    "{}/../tests/pictures/codecs/{name}.avif",
-                    env!("CARGO_MANIFEST_DIR")
-                ))
-                .unwrap()
-            })
-            .into();
+        let mut files: Vec<Vec<u8>> = [
+            include_bytes!("../../../../tests/pictures/codecs/cat.avif").as_slice(),
+            include_bytes!("../../../../tests/pictures/codecs/deep.avif").as_slice(),
+            include_bytes!("../../../../tests/pictures/codecs/veil.avif").as_slice(),
+            include_bytes!("../../../../tests/pictures/codecs/grey.avif").as_slice(),
+            include_bytes!("../../../../tests/pictures/codecs/cut.avif").as_slice(),
+        ]
+        .map(<[u8]>::to_vec)
+        .into();
         let photo = photo();
         files.push(file(&photo, PLAIN));
         files.push(file(&photo, Settings { full_color: true, ..PLAIN }));
