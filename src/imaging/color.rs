@@ -119,17 +119,18 @@ impl ToSrgb {
         Some(Self { transform, is_grey, source: Vec::new() })
     }
 
-    /// Converts a row in place.
-    pub(super) fn convert(&mut self, row: &mut [u8]) {
-        self.source.clear();
-        if self.is_grey {
+    /// Puts a row, converted, where there is as much room.
+    pub(super) fn convert(&mut self, row: &[u8], to: &mut [u8]) {
+        let row = if self.is_grey {
             let pixels = row.as_chunks::<4>().0;
+            self.source.clear();
             self.source.extend(pixels.iter().flat_map(|[grey, _, _, alpha]| [*grey, *alpha]));
+            &self.source
         } else {
-            self.source.extend_from_slice(row);
-        }
+            row
+        };
         // Both are of the lengths that the layouts say.
-        let _ = self.transform.transform(&self.source, row);
+        let _ = self.transform.transform(row, to);
     }
 }
 

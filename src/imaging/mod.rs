@@ -126,16 +126,24 @@ pub fn transform(
     let sixteen = plan::keeps_sixteen(&probe, format);
     let early = plan::early(&probe, spec, frames, sixteen);
     let icc = spec.keep.icc && encode::holds_icc(format);
-    let wanted = Wanted { frames, sixteen, icc, view: early.as_ref().map(|early| early.view) };
-    let Decoded { mut picture, how, is_early } =
+    let view = early.as_ref().ok().map(|early| early.view);
+    let wanted = Wanted { frames, sixteen, icc, view };
+    let Decoded { mut picture, mut how, is_early } =
         decode::decode(input, &probe, wanted, limits, control)?;
+    if !spec.operations.is_empty()
+        && let Err(why) = early
+    {
+        how = format!("as a whole, as {why}");
+    }
     picture.metadata = metadata::read(input, probe.format, spec.keep);
     trace.step("decode", (explain::decode(&probe, wanted, &picture, &how), false), size);
     steps::upright(&mut picture, probe.orientation, control)?;
     trace.step("upright", explain::upright(probe.orientation), picture.size());
 
     let mut operations = spec.operations.clone();
-    if let Some(early) = early.filter(|_| is_early) {
+    if let Ok(early) = early
+        && is_early
+    {
         let mut before = size;
         for (index, operation) in
             (1..).zip(operations.drain(..early.count.min(spec.operations.len())))

@@ -86,16 +86,27 @@ pub(super) enum View {
     Reduced(Reduction),
 }
 
-/// What can be done while the picture is decoded; none where pixels have to be looked at first.
-pub(super) fn early(probe: &Probe, spec: &Spec, frames: u32, keeps_sixteen: bool) -> Option<Early> {
+/// What can be done while the picture is decoded; else why nothing can.
+pub(super) fn early(
+    probe: &Probe,
+    spec: &Spec,
+    frames: u32,
+    keeps_sixteen: bool,
+) -> Result<Early, &'static str> {
     let size = (probe.width, probe.height);
     if probe.format == Format::Svg {
-        let (view, left) = steps::view(&spec.operations, size)?;
-        return Some(Early { view: View::Drawn(view), count: 1, left });
+        let (view, left) =
+            steps::view(&spec.operations, size).ok_or("it is not made larger first of all")?;
+        return Ok(Early { view: View::Drawn(view), count: 1, left });
     }
-    let (reduction, count, left) = steps::reduction(&spec.operations, size, spec.profile)?;
-    let can_be = frames == 1 && !keeps_sixteen && probe.in_rows;
-    can_be.then_some(Early { view: View::Reduced(reduction), count, left })
+    let (reduction, count, left) = steps::reduction(&spec.operations, size, spec.profile)
+        .ok_or("it is not made smaller first of all")?;
+    match () {
+        () if frames > 1 => Err("its frames lie on each other"),
+        () if keeps_sixteen => Err("sixteen bits are kept"),
+        () if !probe.in_rows => Err("it can't be read row by row"),
+        () => Ok(Early { view: View::Reduced(reduction), count, left }),
+    }
 }
 
 /// Whether `frames` pictures of `size` are within the limits; else how they are not.

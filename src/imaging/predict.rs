@@ -66,7 +66,7 @@ pub fn predict(
         Raster { frames: frames.into(), sample: if sixteen { 2 } else { 1 }, ..Raster::of((0, 0)) };
     let raster = |(width, height): (u32, u32)| Raster { width, height, ..kind };
     let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
-    let early = plan::early(probe, spec, frames, sixteen);
+    let early = plan::early(probe, spec, frames, sixteen).ok();
     let view = early.as_ref().map(|early| early.view);
     let mut before = raster(match view {
         None => (probe.width, probe.height),

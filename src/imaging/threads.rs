@@ -2,9 +2,11 @@
 //! pictures that come are not made to wait for it.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// A picture of as many pixels is worth a second thread, if there is one. Small ones do for tests.
 pub(super) const LARGE: usize = if cfg!(test) { 10_000 } else { 2_000_000 };
@@ -20,6 +22,20 @@ struct Counts {
     pictures: AtomicUsize,
     /// Threads that were lent.
     lent: AtomicUsize,
+    /// The threads that are lent: a pool beside that of the pictures, started when the first is. A thread that waits for others of its own
+    /// pool does other work meanwhile, and a picture would be held up by all of another one.
+    helpers: OnceLock<Option<ThreadPool>>,
+}
+
+impl Counts {
+    /// The pool; none where the system has no threads left.
+    fn helpers(&self) -> Option<&ThreadPool> {
+        let start = || {
+            let named = |index| format!("helper-{index}");
+            ThreadPoolBuilder::new().num_threads(self.threads).thread_name(named).build().ok()
+        };
+        self.helpers.get_or_init(start).as_ref()
+    }
 }
 
 impl Threads {
@@ -37,20 +53,22 @@ impl Threads {
 
     /// How many have nothing to do.
     pub fn idle(&self) -> usize {
-        let Counts { threads, pictures, lent } = &*self.0;
+        let Counts { threads, pictures, lent, .. } = &*self.0;
         let busy = pictures.load(Ordering::Relaxed) + lent.load(Ordering::Relaxed);
         threads.saturating_sub(busy)
     }
 
     /// A thread more, if one has nothing to do.
     pub(super) fn lend(&self) -> Option<Lent<'_>> {
-        let Counts { threads, pictures, lent } = &*self.0;
+        let Counts { threads, pictures, lent, .. } = &*self.0;
         let one_more = |lent| {
             let busy = pictures.load(Ordering::Relaxed) + lent;
             (busy < *threads).then_some(lent + 1)
         };
+        one_more(lent.load(Ordering::Relaxed))?;
+        let pool = self.0.helpers()?;
         lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Lent(&self.0))
+        Some(Lent { counts: &self.0, pool })
     }
 }
 
@@ -65,19 +83,27 @@ impl Drop for Expected {
 }
 
 /// A thread that was lent to a picture, which gives it back by dropping this.
-pub(super) struct Lent<'t>(&'t Counts);
+pub(super) struct Lent<'t> {
+    counts: &'t Counts,
+    pool: &'t ThreadPool,
+}
 
-impl Lent<'_> {
+impl<'t> Lent<'t> {
+    /// The threads that are lent: as many work as were.
+    pub(super) fn pool(&self) -> &'t ThreadPool {
+        self.pool
+    }
+
     /// Whether there is a picture that needs it. To be asked often.
     pub(super) fn is_wanted(&self) -> bool {
-        let Counts { threads, pictures, lent } = self.0;
+        let Counts { threads, pictures, lent, .. } = self.counts;
         pictures.load(Ordering::Relaxed) + lent.load(Ordering::Relaxed) > *threads
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        self.0.lent.fetch_sub(1, Ordering::Relaxed);
+        self.counts.lent.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -31,26 +31,21 @@ pub(super) fn reduce(
     let (width, height) = (probe.width, probe.height);
     let size = if probe.orientation > 4 { (height, width) } else { (width, height) };
     let reducing = Reducing { size, reduction, wanted, control };
+    let by_rows = |picture| Some((picture, "row by row".to_owned()));
     match probe.format {
         Format::Jpeg => jpeg::reduce(input, &reducing).map(Some),
         Format::Png => {
             let Some((mut rows, meaning)) = png::Lines::of(input, control)? else {
                 return Ok(None);
             };
-            reducing
-                .rows(&mut rows, Detail::ALL, &meaning)
-                .map(|picture| Some((picture, String::new())))
+            reducing.rows(&mut rows, Detail::ALL, &meaning).map(by_rows)
         }
         Format::Webp => {
             let meaning = Meaning::of(webp::icc(input));
             let mut rows = webp::Lines::of(input, limits, control)?;
-            reducing
-                .rows(&mut rows, Detail::ALL, &meaning)
-                .map(|picture| Some((picture, String::new())))
+            reducing.rows(&mut rows, Detail::ALL, &meaning).map(by_rows)
         }
-        Format::Avif => {
-            avif::reduce(input, &reducing, limits).map(|picture| Some((picture, String::new())))
-        }
+        Format::Avif => avif::reduce(input, &reducing, limits).map(by_rows),
         _ => Ok(None),
     }
 }
@@ -129,9 +124,8 @@ impl Rows for Converted<'_> {
 
     fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
         let Some(row) = self.rows.next()? else { return Ok(None) };
-        self.row.clear();
-        self.row.extend_from_slice(row);
-        self.to_srgb.convert(&mut self.row);
+        self.row.resize(row.len(), 0);
+        self.to_srgb.convert(row, &mut self.row);
         Ok(Some(&self.row))
     }
 }

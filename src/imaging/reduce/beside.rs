@@ -1,10 +1,7 @@
-//! Decoding and mixing on two threads: while one piece of a picture is mixed, the next is decoded.
-//!
-//! The second thread is started for it, and is none of a pool: whoever waits for a thread of a pool does other work meanwhile, and a
-//! picture would be held up by all of another one. It goes as soon as a picture wants its processor, and starting one again costs less
-//! than a piece does. What decodes stays where it is, and need not know of threads.
+//! Decoding and mixing on two threads: while one piece of a picture is mixed, the next is decoded. What decodes stays where it is, and
+//! need not know of threads.
 
-use std::{panic::resume_unwind, sync::mpsc::channel, thread};
+use std::sync::mpsc::channel;
 
 use crate::imaging::{control::Failure, threads::Lent};
 
@@ -27,24 +24,22 @@ pub(super) fn beside<P: Default + Send>(
     mut fill: impl FnMut(&mut P) -> Result<bool, Failure>,
     mut work: impl FnMut(&P) + Send,
 ) -> Result<bool, Failure> {
-    let done = thread::scope(|scope| {
+    lent.pool().in_place_scope(|scope| {
         let ((fulls, full), (empties, empty)) = (channel::<P>(), channel());
         for _ in 0..PIECES {
             // The other end is below.
             let _ = empties.send(P::default());
         }
         let work = &mut work;
-        let worker = move || {
+        scope.spawn(move |_| {
             for piece in full {
                 work(&piece);
                 // Nobody takes it back in the end.
                 let _ = empties.send(piece);
             }
-        };
-        let worker = thread::Builder::new().name("mixing".to_owned()).spawn_scoped(scope, worker);
-        let worker = worker.ok()?;
+        });
         let mut result = Ok(true);
-        // It is the worker's panic if there is an end to them.
+        // There is an end to empty ones only where `work` panicked, which goes on from here.
         while matches!(result, Ok(true))
             && !lent.is_wanted()
             && let Ok(mut piece) = empty.recv()
@@ -54,27 +49,17 @@ pub(super) fn beside<P: Default + Send>(
                 let _ = fulls.send(piece);
             }
         }
-        drop(fulls);
-        if let Err(panic) = worker.join() {
-            resume_unwind(panic);
-        }
-        Some(result)
-    });
-    done.unwrap_or_else(|| {
-        // The system has no thread left: a piece is done without.
-        let mut piece = P::default();
-        let is_filled = fill(&mut piece)?;
-        if is_filled {
-            work(&piece);
-        }
-        Ok(is_filled)
+        result
     })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::{sync::mpsc::TryRecvError, thread::current};
+    use std::{
+        sync::mpsc::TryRecvError,
+        thread::{self, current},
+    };
 
     use image::{ImageFormat, imageops};
     use serde_json::json;

@@ -257,10 +257,8 @@ impl Lighter<'_> {
             self.whole(band, line, &mut full.chunks_exact_mut(stride));
             for channel in full.chunks_exact_mut(stride) {
                 // The last column is alone: the same stands beside it.
-                if let Some([last, beside]) = width
-                    .checked_sub(1)
-                    .and_then(|last| channel.get_mut(last..=width).map(|pair| (last, pair)))
-                    .map(|(_, pair)| pair)
+                if let Some(last) = width.checked_sub(1)
+                    && let Some([last, beside]) = channel.get_mut(last..=width)
                 {
                     *beside = *last;
                 }

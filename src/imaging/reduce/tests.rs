@@ -273,3 +273,44 @@ fn early_is_as_good_as_late() {
         }
     }
 }
+
+#[test]
+fn the_way_is_told_and_why() {
+    let cat = samples::read(samples::CAT);
+    let (jpeg, png) = (samples::jpeg_turned(&cat, 1), samples::png(&cat));
+    let deep = {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let deep = image::DynamicImage::ImageRgba8(cat).into_rgb16();
+        deep.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        file.into_inner()
+    };
+    let resize = |width| json!({"resize": {"width": width}, "format": "png"});
+    let gif = samples::animation();
+    for (file, spec, expected) in [
+        (&jpeg, resize(40), "at half its size in luma and chroma, as 11.1 pixels become one"),
+        (
+            &jpeg,
+            resize(100),
+            "at full size in luma and chroma, two by two pixels averaged, as 4.5 pixels become one",
+        ),
+        (&jpeg, resize(300), "as 1.5 pixels become one"),
+        (&png, resize(40), "row by row"),
+        (
+            &png,
+            json!({"rotate": 90, "format": "png"}),
+            "as a whole, as it is not made smaller first of all",
+        ),
+        (&deep, resize(40), "as a whole, as sixteen bits are kept"),
+        (
+            &gif,
+            json!({"resize": {"width": 2}, "format": "webp"}),
+            "as a whole, as its frames lie on each other",
+        ),
+    ] {
+        let spec = Spec::parse(&spec).unwrap();
+        let output =
+            transform(file, &Overlays::default(), &spec, &Limits::default(), &Control::default());
+        let steps = output.unwrap().steps;
+        assert!(steps[0].detail.contains(expected), "{} instead of {expected}", steps[0].detail);
+    }
+}

@@ -1,9 +1,8 @@
 //! What is done to every row by itself.
 
 use std::{
-    iter::from_fn,
+    iter::{from_fn, once},
     sync::{Mutex, PoisonError},
-    thread,
 };
 
 use crate::imaging::{
@@ -22,7 +21,16 @@ pub(super) fn each_row<S: Sample>(
     let is_large = frame.pixels().len() >= LARGE;
     let rows = Mutex::new((0..).zip(rows_mut::<S>(frame)));
     let next = || rows.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let help = |lent: Lent<'_>| {
+    let alone = || {
+        while let Some((y, row)) = next() {
+            control.check()?;
+            change(y, row);
+        }
+        Ok(())
+    };
+    let lend = || if is_large { control.threads.lend() } else { None };
+    let Some(first) = lend() else { return alone() };
+    let help = &|lent: Lent<'_>| {
         while !lent.is_wanted()
             && control.check().is_ok()
             && let Some((y, row)) = next()
@@ -30,17 +38,11 @@ pub(super) fn each_row<S: Sample>(
             change(y, row);
         }
     };
-    thread::scope(|scope| {
-        for lent in from_fn(|| is_large.then(|| control.threads.lend())?) {
-            // Where the system has no thread left, it is done without.
-            let _ =
-                thread::Builder::new().name("rows".to_owned()).spawn_scoped(scope, || help(lent));
+    first.pool().in_place_scope(|scope| {
+        for lent in once(first).chain(from_fn(lend)) {
+            scope.spawn(move |_| help(lent));
         }
-        while let Some((y, row)) = next() {
-            control.check()?;
-            change(y, row);
-        }
-        Ok(())
+        alone()
     })
 }
 

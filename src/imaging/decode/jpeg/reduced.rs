@@ -26,6 +26,9 @@ const BEST: f64 = 5.0;
 /// The same where speed counts for more.
 const FAST: f64 = 1.4;
 
+/// Why planes do not do.
+const SMOOTH: &str = "in rows of colours, as its chroma is to be drawn smoothly";
+
 /// What [`super::super::reduced::reduce`] is to do.
 pub(in super::super) fn reduce(
     input: &[u8],
@@ -33,28 +36,38 @@ pub(in super::super) fn reduce(
 ) -> Result<(Picture, String), Failure> {
     let meaning = Meaning::of(icc::read(input));
     let detail = detail(reducing.reduction);
-    if let Mixed::AsTheyAre(light) = meaning.mixed(reducing.wanted) {
+    let explained = |picture, by| Ok((picture, explain(reducing.reduction, detail, by)));
+    let suits = |planes: &dyn Planes| reducing.reduction.suits(planes.shape(), detail);
+    let by = if let Mixed::AsTheyAre(light) = meaning.mixed(reducing.wanted) {
         let reducer = Reducer::new(reducing.reduction, detail);
         let (part, control) = (reducer.part(), reducing.control);
         if let Some(mut planes) = baseline::open(input, &part, control) {
             reducing.check(planes.size(), detail)?;
-            if reducing.reduction.suits(planes.shape(), detail) {
+            if suits(&planes) {
                 let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
-                return Ok((picture, explain(detail, "in luma and chroma")));
+                return explained(picture, "in luma and chroma");
             }
-        } else if let Some(mut planes) = Bands::open(input, part, control)?
-            && reducing.reduction.suits(planes.shape(), detail)
-        {
+            SMOOTH
+        } else if let Some(mut planes) = Bands::open(input, part, control)? {
             reducing.check(planes.size(), detail)?;
-            let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
-            return Ok((picture, explain(detail, "in luma and chroma by libjpeg-turbo")));
+            if suits(&planes) {
+                let picture = reducing.planes(&mut planes, reducer, &light, &meaning)?;
+                return explained(
+                    picture,
+                    "in luma and chroma by libjpeg-turbo, as it is no common JPEG",
+                );
+            }
+            SMOOTH
+        } else {
+            "in rows of colours, as it is not in luma and chroma of common sizes"
         }
-    }
+    } else {
+        "in rows of colours, as its channels share no curve"
+    };
     let rows = Rows::open(input, detail.eighths, reducing.control)?;
     let mut rows =
         rows.ok_or_else(|| corrupt("the JPEG is in inks, which its header does not say"))?;
-    let picture = reducing.rows(&mut rows, detail, &meaning)?;
-    Ok((picture, explain(detail, "in rows of colours by libjpeg-turbo")))
+    explained(reducing.rows(&mut rows, detail, &meaning)?, by)
 }
 
 /// What of a picture's detail is needed.
@@ -71,7 +84,7 @@ pub(in super::super) fn detail(reduction: &Reduction) -> Detail {
     details.into_iter().find(is_enough).unwrap_or_else(|| reduction.detail())
 }
 
-fn explain(detail: Detail, by: &str) -> String {
+fn explain(reduction: &Reduction, detail: Detail, by: &str) -> String {
     let scale = match detail.eighths {
         8 => "at full size",
         4 => "at half its size",
@@ -79,5 +92,6 @@ fn explain(detail: Detail, by: &str) -> String {
         _ => "at an eighth of its size",
     };
     let averaged = if detail.is_averaged { ", two by two pixels averaged" } else { "" };
-    format!("{scale} {by}{averaged}")
+    let ratio = reduction.ratio();
+    format!("{scale} {by}{averaged}, as {ratio:.1} pixels become one")
 }
