@@ -133,9 +133,9 @@ const fn usual(format: Format, auto: Auto) -> u8 {
         (Format::Webp, Auto::Eco) => 69,
         (Format::Webp, Auto::Low) => 30,
         (_, Auto::Best) => 93,
-        (_, Auto::Good) => 84,
-        (_, Auto::Eco) => 62,
-        (_, Auto::Low) => 28,
+        (_, Auto::Good) => 81,
+        (_, Auto::Eco) => 55,
+        (_, Auto::Low) => 20,
     }
 }
 
