@@ -92,7 +92,8 @@ pub fn codecs() -> Vec<Codec> {
         codec("tiff", version!("tiff"), portable()),
         codec("jpeg in tiff and svg", version!("zune-jpeg"), detected(&["AVX2"], &["NEON"])),
         codec("bmp, ico, qoi; pnm, tga, hdr, exr read", version!("image"), portable()),
-        codec("resize", version!("fast_image_resize"), resizing()),
+        // Smaller by code of our own, which has vectors for AVX2; larger by the library.
+        codec("resize", concat!("reduce here, ", version!("fast_image_resize")), resizing()),
         codec("colour", version!("moxcms"), best(&["AVX2", "SSE4.1"], &["NEON"])),
         codec("text", version!("cosmic-text"), portable()),
     ]
