@@ -37,6 +37,7 @@ use crate::{
         db::{self, Db, SchemaState, now, outbox::ResetOutbox, queue::RescueJobs},
         fetch::Fetcher,
         password::Passwords,
+        pictures::Pictures,
         queue::{Broker, LocalQueue, Publisher, Source},
         secret,
         storage::Storage,
@@ -44,7 +45,12 @@ use crate::{
     },
     config::{self, Config, StorageKind},
     domain::error::{Code, Error, Result},
-    flows::{Services, flights::Flights, import::Imports, transform::TransformRunner},
+    flows::{
+        Services,
+        delivery::Delivery,
+        import::Imports,
+        transform::{TransformRunner, Work},
+    },
     http::{context::Context, serve},
     roles::Role,
 };
@@ -63,6 +69,8 @@ const QUEUE_DEADLINE: Duration = Duration::from_secs(15);
 const CACHE_SIZE: u64 = 32 * 1024 * 1024;
 /// What is kept of the time to drain for the actors, when connections take long to finish.
 const ACTORS_SHARE: Duration = Duration::from_secs(8);
+/// What is kept of it for the actors, when storing takes long.
+const STORING_SHARE: Duration = Duration::from_secs(4);
 /// Pause between attempts to reach the database at the start.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -185,7 +193,8 @@ impl App {
             fetcher: Fetcher::new(config.fetch.clone()),
             imports: Imports::default(),
             notifier: Notifier::default(),
-            flights: Arc::new(Flights::default()),
+            delivery: Delivery::new(Pictures::open(&config.cache), config.transform_profile),
+            work: Work::default(),
         });
         let drain_until = Arc::new(OnceLock::new());
         let tree = start_actors(&config, &services, database, drain_until.clone()).await?;
@@ -245,6 +254,11 @@ impl App {
         {
             tracing::error!(%error, cause = error.cause, "the listener failed");
         }
+        // What was delivered is still to be stored.
+        let _ = tokio::time::timeout_at(
+            deadline.checked_sub(STORING_SHARE).unwrap_or(deadline),
+            self.services.delivery.finish(),
+        ).await;
         self.tree.drain(deadline).await
     }
 }

@@ -7,6 +7,7 @@ pub mod ids;
 pub mod image;
 pub mod job;
 pub mod limits;
+pub mod link;
 pub mod object;
 pub mod rate;
 pub mod transform;

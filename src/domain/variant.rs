@@ -49,6 +49,22 @@ pub struct Variant {
     pub created_at: DateTime<Utc>,
 }
 
+impl Variant {
+    /// What tells it from all others.
+    pub fn key(&self) -> VariantKey {
+        VariantKey { image_id: self.image_id, spec_hash: self.spec_hash.clone() }
+    }
+}
+
+/// What tells a variant from all others, also before it has an id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VariantKey {
+    /// What it is made from.
+    pub image_id: ImageId,
+    /// SHA-256 of the canonical spec, hex.
+    pub spec_hash: String,
+}
+
 /// What is known of a variant once it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Made {

@@ -10,11 +10,12 @@ use crate::{
         cache::Cache, db::Db, fetch::Fetcher, password::Passwords, queue::Publisher,
         storage::Storage, token::Tokens,
     },
-    domain::{ids::VariantId, limits::Limits, transform::Profile},
+    domain::{limits::Limits, transform::Profile},
 };
 
 pub mod accounts;
 pub mod delete;
+pub mod delivery;
 pub mod enqueue;
 pub mod events;
 pub mod flights;
@@ -68,6 +69,8 @@ pub struct Services {
     pub imports: import::Imports,
     /// Rung when objects are to be removed.
     pub deletions: Doorbell,
+    /// Pictures by URL: what is known and at hand.
+    pub delivery: delivery::Delivery,
     /// Variants being made in this process.
-    pub flights: Arc<flights::Flights<VariantId, transform::Made>>,
+    pub work: transform::Work,
 }

@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Services, metadata, objects, overlays};
+use super::{Services, flights::Flights, metadata, objects, overlays};
 use crate::{
     actors::{consumer::backoff, transformer::Priority},
     adapters::{
@@ -18,17 +18,52 @@ use crate::{
     },
     domain::{
         error::{Code, Error, Result},
+        format::Format,
         ids::VariantId,
         image::Image,
         job::{Cancel, Job, Outcome, Runner},
         transform::{Source, Spec},
-        variant::{self, Failure, Variant, VariantStatus},
+        variant::{self, Failure, Variant, VariantKey, VariantStatus},
     },
     imaging::{self, Overlays},
 };
 
-/// What came of making a variant.
-pub type Made = Result<variant::Made, imaging::Failure>;
+/// A picture that was painted, and is not stored yet.
+#[derive(Clone)]
+pub struct Painted {
+    /// What the bytes are.
+    pub format: Format,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// The file.
+    pub bytes: Bytes,
+    /// The same, to be stored.
+    body: Body,
+    /// Where the time went.
+    pub timings: imaging::Timings,
+}
+
+impl Painted {
+    fn new(output: imaging::Output) -> Self {
+        let imaging::Output { format, width, height, timings, .. } = output;
+        let bytes = Bytes::from(output.bytes);
+        Self { format, width, height, body: Body::bytes(bytes.clone()), bytes, timings }
+    }
+
+    /// SHA-256 of the file, hex.
+    pub fn sha256(&self) -> &str {
+        self.body.sha256()
+    }
+}
+
+/// The work under way in this process, one of a kind for each variant.
+#[derive(Default)]
+pub struct Work {
+    painting: Arc<Flights<VariantKey, Result<Painted, imaging::Failure>>>,
+    storing: Arc<Flights<VariantKey, Result<variant::Made>>>,
+}
 
 /// The variant of `image` by `spec`, as a row to be.
 pub fn plan(image: &Image, spec: &Spec) -> Variant {
@@ -76,8 +111,11 @@ pub async fn transform_now(
     let (id, spec) = (variant.id, Arc::new(spec));
     loop {
         let cancel = Cancel::default();
-        match make(services, &image, &variant, spec.clone(), Priority::Interactive, cancel).await? {
-            Ok(made) => return Ok((complete(services, variant, made).await?, false)),
+        match paint(services, &image, spec.clone(), Priority::Interactive, cancel).await? {
+            Ok(painted) => {
+                let made = store(services, &variant, &painted).await?;
+                return Ok((complete(services, variant, made).await?, false));
+            }
             // It was a job's, and the job was cancelled: that is not for us.
             Err(imaging::Failure::Cancelled) => {}
             Err(imaging::Failure::Refused(error)) => {
@@ -102,6 +140,35 @@ async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>>
     }))
 }
 
+/// Stores what was painted and records it as the variant of `image` by `spec`.
+///
+/// # Errors
+/// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
+pub async fn keep(services: &Services, image: &Image, spec: &Spec, painted: &Painted) -> Result<()> {
+    let variant = plan(image, spec);
+    let variant = services.database.ask(ReserveVariant { variant }).await?;
+    if variant.status != VariantStatus::Ready {
+        let made = store(services, &variant, painted).await?;
+        complete(services, variant, made).await?;
+    }
+    Ok(())
+}
+
+/// Records that there is no variant of `image` by `spec`.
+///
+/// # Errors
+/// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
+pub async fn keep_failure(
+    services: &Services,
+    image: &Image,
+    spec: &Spec,
+    error: &Error,
+) -> Result<()> {
+    let variant = plan(image, spec);
+    let variant = services.database.ask(ReserveVariant { variant }).await?;
+    services.database.ask(FailVariant { id: variant.id, failure: Failure::from(error) }).await
+}
+
 /// Records a variant as ready. If its image has gone meanwhile, its object goes too.
 async fn complete(
     services: &Services,
@@ -117,17 +184,37 @@ async fn complete(
     completed
 }
 
-/// Makes the picture and stores it, once for all who want it at this moment.
-async fn make(
+/// Stores what was painted, once for all who do so at this moment.
+async fn store(services: &Services, variant: &Variant, painted: &Painted) -> Result<variant::Made> {
+    let (database, storage) = (services.database.clone(), services.storage.clone());
+    let (user_id, painted) = (variant.user_id, painted.clone());
+    let work = || async move {
+        let (size, sha256) = (painted.body.size(), painted.sha256().to_owned());
+        let stored = objects::store((&database, &storage), user_id, painted.format, painted.body);
+        Ok(variant::Made {
+            format: painted.format,
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            width: painted.width,
+            height: painted.height,
+            sha256,
+            object_key: stored.await?,
+        })
+    };
+    services.work.storing.join(variant.key(), work).await?
+}
+
+/// Paints the picture, once for all who want it at this moment.
+///
+/// # Errors
+/// `not_found` if the image, or one that is laid over it, has gone.
+pub async fn paint(
     services: &Services,
     image: &Image,
-    variant: &Variant,
     spec: Arc<Spec>,
     priority: Priority,
     cancel: Cancel,
-) -> Result<Made> {
+) -> Result<Result<Painted, imaging::Failure>> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
-    let database = services.database.clone();
     let original = image.object();
     let user_id = image.user_id;
     let (originals, timeout) = (services.originals.clone(), services.limits.timeout);
@@ -138,11 +225,12 @@ async fn make(
     // Their room in memory is counted as well.
     let mut marks = Vec::new();
     let mut size = size;
-    for mark in overlays::find(services, image.user_id, &spec).await? {
+    for mark in overlays::find(services, user_id, &spec).await? {
         size = size.saturating_add(u32::try_from(mark.size / 1024 + 1).unwrap_or(u32::MAX));
         marks.push((mark.id, mark.object()));
     }
     let size = size.min(u32::try_from(largest).unwrap_or(u32::MAX));
+    let key = VariantKey { image_id: image.id, spec_hash: spec.hash() };
     let work = || async move {
         let room = tokio::time::timeout(timeout, originals.acquire_many_owned(size)).await;
         let _room = room.ok().and_then(Result::ok).ok_or_else(|| {
@@ -162,21 +250,9 @@ async fn make(
         for (id, object) in marks {
             overlays.insert(id, fetch(object).await?);
         }
-        let output = transformer.transform(input, overlays, spec, priority, cancel).await?;
-        let body = Body::bytes(Bytes::from(output.bytes));
-        let (size, sha256) = (body.size(), body.sha256().to_owned());
-        let owners = (&database, &storage);
-        let stored = objects::store(owners, user_id, output.format, body).await;
-        Ok(variant::Made {
-            format: output.format,
-            size: i64::try_from(size).unwrap_or(i64::MAX),
-            width: output.width,
-            height: output.height,
-            sha256,
-            object_key: stored.map_err(imaging::Failure::Refused)?,
-        })
+        transformer.transform(input, overlays, spec, priority, cancel).await.map(Painted::new)
     };
-    services.flights.join(variant.id, work).await
+    services.work.painting.join(key, work).await
 }
 
 /// Runs the jobs that the consumer leases.
@@ -208,8 +284,8 @@ async fn transform_job(services: &Services, job: Job, cancel: Cancel) -> Result<
     loop {
         let cancel = cancel.clone();
         let priority = Priority::Background;
-        match make(services, &image, &variant, spec.clone(), priority, cancel.clone()).await? {
-            Ok(made) => return Ok(Outcome::Done(made)),
+        match paint(services, &image, spec.clone(), priority, cancel.clone()).await? {
+            Ok(painted) => return Ok(Outcome::Done(store(services, &variant, &painted).await?)),
             Err(imaging::Failure::Refused(error)) => return Err(error),
             Err(imaging::Failure::Cancelled) if cancel.is_cancelled() => {
                 return Ok(Outcome::Cancelled);

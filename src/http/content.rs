@@ -1,8 +1,13 @@
 //! Stored bytes as an answer: conditional (RFC 9110 §13), in ranges (§14), and harmless to browsers.
 
+use std::{
+    ops::Range,
+    time::{Duration, SystemTime},
+};
+
 use warp::{
     Reply,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     reply::Response,
 };
 
@@ -32,31 +37,20 @@ pub struct Content {
 /// # Errors
 /// `range_not_satisfiable`, `dependency_unavailable` if the object can't be reached.
 pub async fn serve(request: &Request, content: Content) -> Result<Response> {
-    let etag = format!("\"{}\"", content.object.sha256);
+    let version = Version::new(&content.object.sha256, None);
     let size = content.object.size;
-    let matches = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|value| value.split(',').any(|tag| is_match(tag, &etag)))
-    });
-    if matches {
+    if version.is_held(&request.headers) {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return describe(response, &etag);
+        return describe(response, &version.etag);
     }
-    // A range of something else than what the client has is of no use to it.
-    let same = request.header(header::IF_RANGE).is_none_or(|value| value.trim() == etag);
-    let range = request.header(header::RANGE).filter(|_| same);
-    let range = match range.map(|range| parse_range(range, size)) {
-        None | Some(Range::Ignored) => None,
-        Some(Range::Part(first, last)) => Some((first, last)),
-        Some(Range::Unsatisfiable) => {
-            let detail = format!("the content has {size} bytes");
-            let response = super::problem::raise(Error::new(Code::RangeNotSatisfiable, detail));
-            let value = format!("bytes */{size}");
-            return super::body::with_header(response, "content-range", &value);
-        }
+    let part = match version.part(&request.headers, size) {
+        Ok(part) => part,
+        Err(refused) => return Ok(*refused),
     };
-    let (offset, length) = range.map_or((0, size), |(first, last)| (first, last - first + 1));
-    let object = OpenObject { object: content.object, part: offset..offset + length };
+    let whole = 0..size;
+    let object =
+        OpenObject { object: content.object, part: part.as_ref().unwrap_or(&whole).clone() };
     let stream =
         request.services().storage.ask(object).await.map_err(|error| match error.code {
             // The row is there and its object is not: being deleted in this moment, or out of reach.
@@ -64,16 +58,105 @@ pub async fn serve(request: &Request, content: Content) -> Result<Response> {
             _ => error,
         })?;
     let mut response = warp::reply::stream(stream).into_response();
+    bounds(&mut response, content.format, size, part)?;
+    describe(response, &version.etag)
+}
+
+/// Says what the body is, and which part of it.
+pub(super) fn bounds(
+    response: &mut Response,
+    format: Format,
+    size: u64,
+    part: Option<Range<u64>>,
+) -> Result<()> {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content.format.mime_type()));
-    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.mime_type()));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some((first, last)) = range {
-        let value = format!("bytes {first}-{last}/{size}");
+    let length = part.as_ref().map_or(size, |part| part.end - part.start);
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    if let Some(part) = part {
+        let value = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
+        headers.insert(
+            header::CONTENT_RANGE,
+            HeaderValue::from_str(&value).map_err(Error::internal)?,
+        );
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        response = super::body::with_header(response, "content-range", &value)?;
     }
-    describe(response, &etag)
+    Ok(())
+}
+
+/// What tells bytes from those that were, or will be, at the same place.
+pub(super) struct Version {
+    /// Strong: the same only for the same bytes.
+    pub etag: String,
+    /// To the second.
+    pub modified: Option<SystemTime>,
+}
+
+impl Version {
+    /// Of bytes with this hash, there since `modified`.
+    pub fn new(sha256: &str, modified: Option<SystemTime>) -> Self {
+        Self { etag: format!("\"{sha256}\""), modified }
+    }
+
+    /// Whether the client has these bytes (RFC 9110 §13.1). A date counts only for one that names no tag.
+    pub fn is_held(&self, headers: &HeaderMap) -> bool {
+        let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
+        if tags.peek().is_some() {
+            return tags.any(|value| {
+                let mut tags = value.to_str().into_iter().flat_map(|value| value.split(','));
+                tags.any(|tag| is_match(tag, &self.etag))
+            });
+        }
+        match (self.modified, date(headers, header::IF_MODIFIED_SINCE)) {
+            // What is told has no fraction of a second.
+            (Some(modified), Some(held)) => modified < held + Duration::from_secs(1),
+            _ => false,
+        }
+    }
+
+    /// The part that was asked for, of `size` bytes; `None` is everything.
+    ///
+    /// # Errors
+    /// The answer, if there is no such part.
+    pub fn part(&self, headers: &HeaderMap, size: u64) -> Result<Option<Range<u64>>, Box<Response>> {
+        let Some(range) = headers.get(header::RANGE).and_then(|range| range.to_str().ok()) else {
+            return Ok(None);
+        };
+        // A part of something else than what the client has is of no use to it.
+        if headers.contains_key(header::IF_RANGE) && !self.is_continued(headers) {
+            return Ok(None);
+        }
+        match parse_range(range, size) {
+            Asked::Ignored => Ok(None),
+            Asked::Part(first, last) => Ok(Some(first..last + 1)),
+            Asked::Unsatisfiable => {
+                let detail = format!("the content has {size} bytes");
+                let mut response =
+                    super::problem::raise(Error::new(Code::RangeNotSatisfiable, detail));
+                if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
+                    response.headers_mut().insert(header::CONTENT_RANGE, value);
+                }
+                Err(Box::new(response))
+            }
+        }
+    }
+
+    /// Whether `If-Range` names these bytes: by strong comparison, or by the very second.
+    fn is_continued(&self, headers: &HeaderMap) -> bool {
+        let named = headers.get(header::IF_RANGE).and_then(|value| value.to_str().ok());
+        named.is_some_and(|value| value.trim() == self.etag)
+            || match (self.modified, date(headers, header::IF_RANGE)) {
+                (Some(modified), Some(held)) => {
+                    httpdate::fmt_http_date(modified) == httpdate::fmt_http_date(held)
+                }
+                _ => false,
+            }
+    }
+}
+
+fn date(headers: &HeaderMap, name: header::HeaderName) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
 }
 
 /// What every answer about content says.
@@ -98,7 +181,7 @@ fn is_match(tag: &str, etag: &str) -> bool {
 }
 
 #[derive(Debug, PartialEq)]
-enum Range {
+enum Asked {
     /// From the first to the last byte, both included.
     Part(u64, u64),
     /// Something that we may ignore: another unit, several ranges, no range at all.
@@ -108,23 +191,23 @@ enum Range {
 }
 
 /// Reads a `Range` header (RFC 9110 §14.2) for content of `size` bytes.
-fn parse_range(header: &str, size: u64) -> Range {
+fn parse_range(header: &str, size: u64) -> Asked {
     let Some((first, last)) =
         header.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-'))
     else {
-        return Range::Ignored;
+        return Asked::Ignored;
     };
     let end = size.saturating_sub(1);
     match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(first), Ok(last)) if first > last => Range::Ignored,
-        (Ok(first), _) if first >= size => Range::Unsatisfiable,
-        (Ok(first), Ok(last)) => Range::Part(first, last.min(end)),
-        (Ok(first), Err(_)) if last.trim().is_empty() => Range::Part(first, end),
-        (Err(_), Ok(0)) if first.trim().is_empty() => Range::Unsatisfiable,
+        (Ok(first), Ok(last)) if first > last => Asked::Ignored,
+        (Ok(first), _) if first >= size => Asked::Unsatisfiable,
+        (Ok(first), Ok(last)) => Asked::Part(first, last.min(end)),
+        (Ok(first), Err(_)) if last.trim().is_empty() => Asked::Part(first, end),
+        (Err(_), Ok(0)) if first.trim().is_empty() => Asked::Unsatisfiable,
         (Err(_), Ok(suffix)) if first.trim().is_empty() && size > 0 => {
-            Range::Part(size.saturating_sub(suffix), end)
+            Asked::Part(size.saturating_sub(suffix), end)
         }
-        _ => Range::Ignored,
+        _ => Asked::Ignored,
     }
 }
 
@@ -137,17 +220,17 @@ mod tests {
     #[test]
     fn ranges_are_read_as_rfc_9110_says() {
         for (header, expected) in [
-            ("bytes=0-0", Range::Part(0, 0)),
-            ("bytes=2-", Range::Part(2, 9)),
-            ("bytes=-3", Range::Part(7, 9)),
-            ("bytes=-30", Range::Part(0, 9)),
-            ("bytes=5-100", Range::Part(5, 9)),
-            ("bytes=10-", Range::Unsatisfiable),
-            ("bytes=-0", Range::Unsatisfiable),
-            ("bytes=5-2", Range::Ignored),
-            ("bytes=0-1,4-5", Range::Ignored),
-            ("lines=0-1", Range::Ignored),
-            ("bytes=-", Range::Ignored),
+            ("bytes=0-0", Asked::Part(0, 0)),
+            ("bytes=2-", Asked::Part(2, 9)),
+            ("bytes=-3", Asked::Part(7, 9)),
+            ("bytes=-30", Asked::Part(0, 9)),
+            ("bytes=5-100", Asked::Part(5, 9)),
+            ("bytes=10-", Asked::Unsatisfiable),
+            ("bytes=-0", Asked::Unsatisfiable),
+            ("bytes=5-2", Asked::Ignored),
+            ("bytes=0-1,4-5", Asked::Ignored),
+            ("lines=0-1", Asked::Ignored),
+            ("bytes=-", Asked::Ignored),
         ] {
             assert_eq!(parse_range(header, 10), expected, "{header}");
         }
@@ -156,7 +239,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_part_lies_within_the_content(header in "bytes=[0-9]{0,20}-[0-9]{0,20}", size in 0u64..100) {
-            if let Range::Part(first, last) = parse_range(&header, size) {
+            if let Asked::Part(first, last) = parse_range(&header, size) {
                 prop_assert!(first <= last && last < size);
             }
         }

@@ -7,7 +7,7 @@ use matchit::Router;
 use utoipa::openapi::{OpenApi, PathItem};
 use warp::http::{HeaderValue, Method, header};
 
-use super::problem::raise;
+use super::{delivery, problem::raise};
 use crate::domain::error::{Code, Error};
 
 /// The paths and their methods.
@@ -27,7 +27,9 @@ impl Gate {
         let mut router = Router::new();
         for (template, item) in &document.paths.paths {
             let methods = Methods { template: template.clone(), allowed: allowed(item) };
-            router.insert(template, methods)?;
+            // What stands in it has slashes of its own, for which OpenAPI has no word.
+            let path = template.replace(delivery::PATH, delivery::WHOLE_PATH);
+            router.insert(path, methods)?;
         }
         Ok(Self(router))
     }
@@ -62,6 +64,7 @@ fn allowed(item: &PathItem) -> Vec<Method> {
         (&item.put, Method::PUT),
         (&item.patch, Method::PATCH),
         (&item.delete, Method::DELETE),
+        (&item.options, Method::OPTIONS),
     ]
     .into_iter()
     .filter(|(operation, _)| operation.is_some())

@@ -9,6 +9,7 @@ mod console;
 mod content;
 pub mod context;
 mod deletions;
+mod delivery;
 mod events;
 mod fields;
 mod gate;
@@ -29,7 +30,10 @@ mod webhooks;
 
 /// Every route of the service.
 fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
-    health::routes(context)
+    delivery::routes(context)
+        .or(health::routes(context))
+        .unify()
+        .boxed()
         .or(accounts::routes(context))
         .unify()
         .boxed()

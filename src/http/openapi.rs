@@ -15,7 +15,7 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, events, health, images, imports, jobs, limit,
+    console, deletions, delivery, events, health, images, imports, jobs, limit,
     problem::{Problem, answered},
     transforms, upload, variants, webhooks,
 };
@@ -42,7 +42,7 @@ use crate::domain::{
         jobs::list, jobs::get, jobs::cancel, jobs::retry,
         events::of_job, events::of_account,
         webhooks::deliveries, webhooks::secret, webhooks::rotate,
-        deletions::get,
+        deletions::get, delivery::picture, delivery::preflight,
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
     ),
@@ -52,6 +52,7 @@ use crate::domain::{
         (name = "images", description = "Pictures as they were uploaded"),
         (name = "transforms", description = "Making pictures from pictures"),
         (name = "variants", description = "Pictures made from pictures"),
+        (name = "delivery", description = "Pictures by URL"),
         (name = "jobs", description = "Work in the background"),
         (name = "webhooks", description = "Being told of a job's end"),
         (name = "operations", description = "The service itself"),

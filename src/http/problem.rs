@@ -79,6 +79,7 @@ pub fn render(response: &mut Response, request_id: &str) {
     set(headers, header::CONTENT_TYPE, "application/problem+json");
     set(headers, header::CACHE_CONTROL, "no-store");
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(headers, header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
     headers.insert(header::CONTENT_LENGTH, body.len().into());
     if status == StatusCode::UNAUTHORIZED {
         set(headers, header::WWW_AUTHENTICATE, "Bearer");

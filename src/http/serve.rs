@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -49,7 +49,10 @@ use super::{
 };
 use crate::{
     config,
-    domain::error::{Error, Result},
+    domain::{
+        error::{Error, Result},
+        link,
+    },
 };
 
 /// How long a new connection may say nothing.
@@ -253,6 +256,10 @@ fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> 
         let (gate, routes) = (gate.clone(), routes.clone());
         async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
     });
+    // They say themselves who may see them, which is everybody, and are as small as they get.
+    let pictures = Answer::new(exchange.clone().map_response(|response: Response| {
+        response.map(|body| UnsyncBoxBody::new(body.map_err(AnyError::from)))
+    }));
     let exchange = option_layer(cors(origins)).layer(exchange).map_response(|mut response| {
         // A preflight is answered by CORS itself.
         if let Entry::Vacant(missing) = response.headers_mut().entry(REQUEST_ID)
@@ -263,7 +270,11 @@ fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> 
         response.map(UnsyncBoxBody::new)
     });
     let compressed = CompressionLayer::new().layer(Exchange::new(exchange));
-    Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new)))
+    let compressed = Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new)));
+    Answer::new(tower::service_fn(move |request: Request<Incoming>| {
+        let is_picture = request.uri().path().starts_with(link::PREFIX);
+        if is_picture { pictures.clone() } else { compressed.clone() }.oneshot(request)
+    }))
 }
 
 async fn answer(

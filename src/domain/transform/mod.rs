@@ -180,6 +180,17 @@ pub const fn default_quality(format: Format) -> Option<u8> {
     }
 }
 
+/// What of an `Accept` header decides what `auto` becomes.
+pub fn accepted(accept: Option<&str>) -> Option<&'static str> {
+    let names = |format: Format| accept.is_some_and(|accept| names(accept, format.mime_type()));
+    match (names(Format::Avif), names(Format::Webp)) {
+        (true, true) => Some("image/avif,image/webp"),
+        (true, false) => Some("image/avif"),
+        (false, true) => Some("image/webp"),
+        (false, false) => None,
+    }
+}
+
 /// Whether an `Accept` header names exactly this media type, and wants it. Wildcards never count: a client that says
 /// `*/*` has not said that it can show WebP.
 fn names(accept: &str, mime_type: &str) -> bool {

@@ -1,0 +1,151 @@
+//! What has changed, also by other processes: read from the database, so that nobody has to be told.
+//!
+//! A request that trusts what is in memory first makes sure that everything which was committed until a few seconds ago has
+//! been heard of. While requests come, the feed is read in the background about once a second; after a pause the first
+//! request waits for it. If it can't be read, nothing is trusted.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::{
+    actors::address::Address,
+    adapters::db::{Db, changes::ChangesSince, now},
+    domain::{delivery::Change, error::Result, ids::ChangeId},
+};
+
+/// How old what was heard may be before it is looked at again, beside the request.
+const SOON: Duration = Duration::from_secs(1);
+/// How old it may be and still be trusted: with what an answer takes to arrive this keeps to 5 s.
+const TRUSTED: Duration = Duration::from_secs(4);
+/// How far back is looked: a transaction may end this much later than its change says, by the clock of its process.
+const OVERLAP: TimeDelta = TimeDelta::seconds(60);
+/// Changes are kept for an hour; who has not looked for nearly as long has missed some.
+const LOST: TimeDelta = TimeDelta::minutes(50);
+/// Changes that are listened to one by one.
+const MOST: i64 = 10_000;
+
+/// What was heard from the feed.
+#[derive(Debug)]
+pub enum Heard {
+    /// These changes, for the first time.
+    Changes(Vec<Change>),
+    /// So much that not all of it was listened to: anything may have changed.
+    Anything,
+}
+
+/// Reads the feed. Cheap to clone.
+#[derive(Clone)]
+pub struct Feed(Arc<Inner>);
+
+struct Inner {
+    born: Instant,
+    /// When what was heard was asked for, in milliseconds since `born`, plus one; 0 is never.
+    fresh: AtomicU64,
+    /// How often this process has changed something itself.
+    own: AtomicU64,
+    /// Held by whoever is reading.
+    position: Arc<Mutex<Position>>,
+}
+
+#[derive(Default)]
+struct Position {
+    /// Up to here all was heard but what is late.
+    heard: Option<DateTime<Utc>>,
+    /// What was heard from a little before.
+    seen: HashSet<ChangeId>,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        let (fresh, own) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { born: Instant::now(), fresh, own, position: Arc::default() }))
+    }
+}
+
+impl Feed {
+    /// Makes sure that `apply` has been told of everything that was committed 4 s ago, and of all that this process has
+    /// changed.
+    ///
+    /// # Errors
+    /// `dependency_unavailable` if that can't be known.
+    pub async fn caught_up(
+        &self,
+        database: &Address<Db>,
+        apply: impl Fn(Heard) + Send + Sync + 'static,
+    ) -> Result<()> {
+        let age = self.age();
+        if age < SOON {
+            return Ok(());
+        }
+        if age < TRUSTED {
+            // Unless somebody is at it already.
+            if let Ok(position) = self.0.position.clone().try_lock_owned() {
+                let (this, database) = (self.clone(), database.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = this.listen(position, &database, &apply).await {
+                        tracing::debug!(%error, cause = error.cause, "changes could not be read");
+                    }
+                });
+            }
+            return Ok(());
+        }
+        let position = self.0.position.clone().lock_owned().await;
+        if self.age() < TRUSTED {
+            return Ok(());
+        }
+        self.listen(position, database, &apply).await
+    }
+
+    /// What was heard until now is not enough: this process has changed something itself.
+    pub fn expire(&self) {
+        self.0.own.fetch_add(1, Ordering::AcqRel);
+        self.0.fresh.store(0, Ordering::Release);
+    }
+
+    fn age(&self) -> Duration {
+        match self.0.fresh.load(Ordering::Acquire) {
+            0 => Duration::MAX,
+            fresh => self.0.born.elapsed().saturating_sub(Duration::from_millis(fresh - 1)),
+        }
+    }
+
+    async fn listen(
+        &self,
+        mut position: OwnedMutexGuard<Position>,
+        database: &Address<Db>,
+        apply: &(impl Fn(Heard) + Sync),
+    ) -> Result<()> {
+        let own = self.0.own.load(Ordering::Acquire);
+        let (begun, at) = (self.0.born.elapsed(), now());
+        let heard = position.heard.filter(|heard| at - *heard < LOST);
+        let after = ChangeId::first_of(heard.unwrap_or(at) - OVERLAP);
+        let (changes, more) = database.ask(ChangesSince { after, limit: MOST }).await?;
+        let ids = changes.iter().map(|change| change.id).collect();
+        let seen = std::mem::replace(&mut position.seen, ids);
+        if heard.is_some() && !more {
+            let new: Vec<_> =
+                changes.into_iter().filter(|change| !seen.contains(&change.id)).collect();
+            if !new.is_empty() {
+                apply(Heard::Changes(new));
+            }
+        } else {
+            apply(Heard::Anything);
+        }
+        position.heard = Some(at);
+        let fresh = u64::try_from(begun.as_millis()).unwrap_or(u64::MAX - 1) + 1;
+        self.0.fresh.store(fresh, Ordering::Release);
+        if self.0.own.load(Ordering::Acquire) != own {
+            self.0.fresh.store(0, Ordering::Release);
+        }
+        Ok(())
+    }
+}

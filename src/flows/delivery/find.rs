@@ -1,0 +1,241 @@
+//! The picture of a plan: from memory, from this machine's disk, from the storage, or made now; once for all who ask at a time.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::plan::Plan;
+use crate::{
+    actors::transformer::Priority,
+    adapters::{
+        Resource,
+        db::variants::VariantBySpec,
+        pictures::{Epoch, Picture},
+        storage::GetObject,
+    },
+    domain::{
+        error::{Code, Error, Result},
+        job::Cancel,
+        variant::{Made, VariantStatus},
+    },
+    flows::{
+        Services,
+        transform::{Painted, keep, keep_failure, paint},
+    },
+    imaging::{self, ENGINE, Failure, Timings},
+};
+
+/// A picture, and where it was.
+#[derive(Clone)]
+pub struct Found {
+    /// The picture.
+    pub picture: Arc<Picture>,
+    /// Where the time went, if it was made now.
+    pub made: Option<Timings>,
+}
+
+impl Found {
+    fn there(picture: Arc<Picture>) -> Self {
+        Self { picture, made: None }
+    }
+
+    /// Whether an earlier engine made it: good enough until it is made anew.
+    pub fn is_stale(&self) -> bool {
+        self.picture.engine < ENGINE
+    }
+}
+
+/// The picture of `plan`.
+///
+/// # Errors
+/// What the engine refuses, now or when it was tried before; `transform_timeout`, `overloaded`, `dependency_unavailable`.
+pub(super) async fn find(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
+    let delivery = &services.delivery;
+    if let Some(picture) = delivery.pictures.get_hot(&plan.key) {
+        let found = Found::there(picture);
+        if found.is_stale() {
+            renew(services, plan);
+        }
+        return Ok(found);
+    }
+    if let Some(error) = delivery.refused.get(&plan.key) {
+        return Err(error);
+    }
+    let (these, this) = (services.clone(), plan.clone());
+    let work = || async move { search(&these, &this).await };
+    delivery.searches.join(plan.key, work).await?
+}
+
+/// Looks everywhere but in the memory, and remembers what is found.
+async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
+    // Somebody may have found it while this was on its way.
+    if let Some(picture) = services.delivery.pictures.get_hot(&plan.key) {
+        return Ok(Found::there(picture));
+    }
+    let epoch = services.delivery.pictures.epoch();
+    let query = VariantBySpec {
+        user_id: plan.image.user_id,
+        image_id: plan.image.id,
+        spec_hash: plan.spec_hash.clone(),
+    };
+    let row = services.database.ask(query).await?;
+    match row {
+        Some(variant) if variant.status == VariantStatus::Ready => {
+            if let Some(made) = variant.made
+                && let Some(found) = stored(services, plan, made, variant.engine, epoch).await?
+            {
+                if found.is_stale() {
+                    renew(services, plan);
+                }
+                return Ok(found);
+            }
+        }
+        Some(variant) if variant.status == VariantStatus::Failed && variant.engine >= ENGINE => {
+            if let Some(failure) = variant.error {
+                let error = failure.to_error();
+                services.delivery.refused.insert(plan.key, error.clone());
+                return Err(error);
+            }
+        }
+        _ => {}
+    }
+    make(services, plan, epoch).await
+}
+
+/// The picture that a row says there is, from the disk or from the storage. `None` if its bytes have gone.
+async fn stored(
+    services: &Arc<Services>,
+    plan: &Plan,
+    made: Made,
+    engine: i32,
+    epoch: Epoch,
+) -> Result<Option<Found>> {
+    let pictures = &services.delivery.pictures;
+    if let Some((picture, _)) = pictures.get(&plan.key).await
+        && picture.sha256 == made.sha256
+    {
+        return Ok(Some(Found::there(picture)));
+    }
+    let bytes = match services.storage.ask(GetObject { object: made.object() }).await {
+        // It may be replaced in this moment, or be deleted.
+        Err(error) if error.code == Code::NotFound => return Ok(None),
+        bytes => bytes?,
+    };
+    let picture = Arc::new(Picture {
+        bytes,
+        format: made.format,
+        sha256: made.sha256,
+        width: made.width,
+        height: made.height,
+        engine,
+        made_at: SystemTime::now().into(),
+    });
+    pictures.put(plan.key, picture.clone(), epoch);
+    Ok(Some(Found::there(picture)))
+}
+
+/// Makes it, and has it stored beside the answer.
+async fn make(services: &Arc<Services>, plan: &Arc<Plan>, epoch: Epoch) -> Result<Found> {
+    loop {
+        let (priority, cancel) = (Priority::Interactive, Cancel::default());
+        match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
+            Ok(painted) => return Ok(take_in(services, plan, painted, epoch).await),
+            // It was a job's, and the job was cancelled: that is not for us.
+            Err(Failure::Cancelled) => {}
+            Err(Failure::Refused(error)) => {
+                if !error.is_passing() {
+                    refuse(services, plan, &error);
+                }
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Has what was painted at hand, and stored as soon as may be. What waits to be stored is bounded, by waiting here.
+async fn take_in(
+    services: &Arc<Services>,
+    plan: &Arc<Plan>,
+    painted: Painted,
+    epoch: Epoch,
+) -> Found {
+    let picture = Arc::new(Picture {
+        bytes: painted.bytes.clone(),
+        format: painted.format,
+        sha256: painted.sha256().to_owned(),
+        width: painted.width,
+        height: painted.height,
+        engine: ENGINE,
+        made_at: SystemTime::now().into(),
+    });
+    services.delivery.pictures.put(plan.key, picture.clone(), epoch);
+    let timings = painted.timings;
+    let room = services.delivery.room_to_store(painted.bytes.len()).await;
+    let (these, this) = (services.clone(), plan.clone());
+    services.delivery.background.spawn(async move {
+        let _room = room;
+        if let Err(error) = keep(&these, &this.image, &this.spec, &painted).await
+            && error.code != Code::NotFound
+        {
+            tracing::warn!(%error, cause = error.cause, "a picture was delivered and not stored");
+        }
+    });
+    Found { picture, made: Some(timings) }
+}
+
+/// Remembers that it can't be made.
+fn refuse(services: &Arc<Services>, plan: &Arc<Plan>, error: &Error) {
+    services.delivery.refused.insert(plan.key, error.clone());
+    let (these, this, error) = (services.clone(), plan.clone(), error.clone());
+    services.delivery.background.spawn(async move {
+        let kept = keep_failure(&these, &this.image, &this.spec, &error).await;
+        if let Err(error) = kept
+            && error.code != Code::NotFound
+        {
+            tracing::warn!(%error, cause = error.cause, "a failure was not recorded");
+        }
+    });
+}
+
+/// Makes anew what an earlier engine made, once at a time, and beside the answers: somebody who waits goes first.
+fn renew(services: &Arc<Services>, plan: &Arc<Plan>) {
+    let delivery = &services.delivery;
+    if delivery.renewing.contains_key(&plan.key) {
+        return;
+    }
+    // Also the pause before it is tried again, should it fail.
+    delivery.renewing.insert(plan.key, ());
+    let (these, this) = (services.clone(), plan.clone());
+    delivery.background.spawn(async move {
+        let renewed = renewed(&these, &this).await;
+        if let Err(error) = renewed {
+            tracing::debug!(%error, cause = error.cause, "a picture was not made anew");
+        }
+    });
+}
+
+async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
+    let epoch = services.delivery.pictures.epoch();
+    let query = VariantBySpec {
+        user_id: plan.image.user_id,
+        image_id: plan.image.id,
+        spec_hash: plan.spec_hash.clone(),
+    };
+    // Another process may have done it.
+    if let Some(variant) = services.database.ask(query).await?
+        && variant.status == VariantStatus::Ready
+        && variant.engine >= ENGINE
+        && let Some(made) = variant.made
+    {
+        stored(services, plan, made, variant.engine, epoch).await?;
+        return Ok(());
+    }
+    let (priority, cancel) = (Priority::Background, Cancel::default());
+    match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
+        Ok(painted) => {
+            take_in(services, plan, painted, epoch).await;
+            Ok(())
+        }
+        Err(imaging::Failure::Cancelled) => Ok(()),
+        Err(imaging::Failure::Refused(error)) => Err(error),
+    }
+}
+

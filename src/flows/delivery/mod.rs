@@ -1,0 +1,265 @@
+//! Pictures by URL: what a link means (`plan.rs`), where its picture is (`find.rs`), and what this process knows and has at
+//! hand (`known.rs`), as long as the feed (`feed.rs`) says that it still holds.
+
+mod feed;
+mod find;
+mod known;
+mod plan;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use moka::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use self::{
+    feed::{Feed, Heard},
+    known::Known,
+    plan::{Planner, Refusal, expired},
+};
+use super::{Services, enqueue::enqueue, flights::Flights};
+use crate::{
+    adapters::{
+        db::images::ImagesThere,
+        pictures::{Key, Pictures},
+    },
+    domain::{
+        delivery::ChangeKind,
+        error::{Code, Error, Result},
+        ids::JobId,
+        transform::Profile,
+    },
+};
+
+pub use self::{find::Found, plan::{Ask, Plan}};
+
+/// Plans that are remembered, in bytes, about.
+const PLANS: u64 = 16 << 20;
+/// How long it is remembered that a picture can't be made; the database knows it longer.
+const REFUSED: Duration = Duration::from_secs(30);
+/// How long a picture is not made anew again.
+const RENEWED: Duration = Duration::from_secs(60);
+/// KiB that may wait to be stored behind their answers.
+const STORING: usize = 64 << 10;
+/// Pictures that are asked about at a time.
+const SWEPT: usize = 500;
+/// How often a plan is made anew because what it rests on has changed meanwhile.
+const TRIES: usize = 3;
+
+/// What a process that delivers knows and has at hand.
+pub struct Delivery {
+    known: Known,
+    feed: Feed,
+    plans: Cache<String, Arc<Plan>>,
+    pictures: Pictures,
+    searches: Arc<Flights<Key, Result<Found>>>,
+    refused: Cache<Key, Error>,
+    renewing: Cache<Key, ()>,
+    storing: Arc<Semaphore>,
+    background: TaskTracker,
+}
+
+impl Delivery {
+    /// Nothing is known yet; `pictures` has what a former process left.
+    pub fn new(pictures: Pictures, profile: Profile) -> Self {
+        let weight = |key: &String, _: &Arc<Plan>| u32::try_from(key.len() + 1024).unwrap_or(u32::MAX);
+        Self {
+            known: Known::new(profile),
+            feed: Feed::default(),
+            plans: Cache::builder().max_capacity(PLANS).weigher(weight).build(),
+            pictures,
+            searches: Arc::default(),
+            refused: Cache::builder().max_capacity(10_000).time_to_live(REFUSED).build(),
+            renewing: Cache::builder().max_capacity(100_000).time_to_live(RENEWED).build(),
+            storing: Arc::new(Semaphore::new(STORING)),
+            background: TaskTracker::new(),
+        }
+    }
+
+    /// To be said when this process has changed what may be delivered, or how.
+    pub fn changed(&self) {
+        self.feed.expire();
+    }
+
+    /// Waits for what is still to be stored.
+    pub async fn finish(&self) {
+        self.background.close();
+        self.background.wait().await;
+    }
+
+    async fn room_to_store(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let room = (bytes / 1024 + 1).min(STORING);
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        self.storing.clone().acquire_many_owned(room).await.ok()
+    }
+
+    /// Forgets what has changed. Whether files of pictures may have to go that nothing names one by one.
+    fn hear(&self, heard: Heard) -> bool {
+        let changes = match heard {
+            Heard::Anything => {
+                self.known.forget_all();
+                // A picture on the disk is asked about before it is shown.
+                self.pictures.forget_memory();
+                return true;
+            }
+            Heard::Changes(changes) => changes,
+        };
+        let mut of_account = false;
+        for change in changes {
+            self.known.forget(&change);
+            match (change.kind, change.image_id) {
+                (ChangeKind::Pictures, Some(id)) => self.pictures.forget(id),
+                // None of them is found any more.
+                (ChangeKind::Pictures, None) => of_account = true,
+                (ChangeKind::Facts, _) => {}
+            }
+        }
+        of_account
+    }
+}
+
+/// What a client gets.
+pub enum Delivered {
+    /// The picture.
+    Picture {
+        /// It, and where it was.
+        found: Found,
+        /// What it was asked for by.
+        plan: Arc<Plan>,
+        /// Why it is another picture, the account's fallback.
+        instead_of: Option<Code>,
+    },
+    /// It is being made by a job.
+    Later(JobId),
+}
+
+/// The picture that `ask` asks for. With `patience`, one that takes longer is left to a job.
+///
+/// # Errors
+/// `signature_invalid`, `signature_expired`; `not_found`, also for what is not public; `validation_failed`; what the engine
+/// refuses; `overloaded`, `dependency_unavailable`.
+pub async fn deliver(
+    services: &Arc<Services>,
+    ask: &Ask,
+    patience: Option<Duration>,
+) -> Result<Delivered> {
+    let mut tries = 0;
+    loop {
+        catch_up(services).await?;
+        let plan = match plan(services, ask).await {
+            Ok(plan) => plan,
+            Err(Refusal { error, account }) => {
+                let Some(account) = account.filter(|_| is_final(&error)) else { return Err(error) };
+                let Some(instead) = planner(services).fallback(ask, &account).await else {
+                    return Err(error);
+                };
+                return fallback(services, instead, error).await;
+            }
+        };
+        if plan.expires.is_some_and(|until| until <= SystemTime::now()) {
+            return Err(expired());
+        }
+        let delivered = found(services, ask, &plan, patience).await;
+        // It may have taken long.
+        catch_up(services).await?;
+        tries += 1;
+        if plan.is_current() || tries == TRIES {
+            return delivered;
+        }
+    }
+}
+
+async fn catch_up(services: &Arc<Services>) -> Result<()> {
+    let this = services.clone();
+    let hear = move |heard| {
+        if this.delivery.hear(heard) {
+            let these = this.clone();
+            this.delivery.background.spawn(async move {
+                if let Err(error) = sweep(&these).await {
+                    tracing::warn!(%error, cause = error.cause, "the cache on the disk was not swept");
+                }
+            });
+        }
+    };
+    services.delivery.feed.caught_up(&services.database, hear).await
+}
+
+fn planner(services: &Services) -> Planner<'_> {
+    Planner { delivery: &services.delivery, database: &services.database }
+}
+
+async fn plan(services: &Services, ask: &Ask) -> Result<Arc<Plan>, Refusal> {
+    let plans = &services.delivery.plans;
+    let key = ask.key();
+    if let Some(plan) = plans.get(&key).filter(|plan| plan.is_current()) {
+        return Ok(plan);
+    }
+    let plan = Arc::new(planner(services).plan(ask).await?);
+    plans.insert(key, plan.clone());
+    Ok(plan)
+}
+
+async fn found(
+    services: &Arc<Services>,
+    ask: &Ask,
+    plan: &Arc<Plan>,
+    patience: Option<Duration>,
+) -> Result<Delivered> {
+    let finding = find::find(services, plan);
+    let found = match patience {
+        Some(patience) => match tokio::time::timeout(patience, finding).await {
+            Ok(Err(error)) if is_slow(&error) => return later(services, plan).await,
+            Ok(found) => found,
+            Err(_) => return later(services, plan).await,
+        },
+        None => finding.await,
+    };
+    match found {
+        Ok(found) => Ok(Delivered::Picture { found, plan: plan.clone(), instead_of: None }),
+        Err(error) if is_final(&error) => {
+            match planner(services).fallback(ask, &plan.account).await {
+                Some(instead) => fallback(services, instead, error).await,
+                None => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether more time would have helped.
+fn is_slow(error: &Error) -> bool {
+    matches!(error.code, Code::TransformTimeout | Code::Overloaded)
+}
+
+/// Whether the picture can't be shown, now or later.
+fn is_final(error: &Error) -> bool {
+    error.code == Code::NotFound || error.status == 422 && !error.is_passing()
+}
+
+async fn later(services: &Services, plan: &Plan) -> Result<Delivered> {
+    let (_, job) = enqueue(services, &plan.image, &plan.spec, None).await?;
+    Ok(Delivered::Later(job.id))
+}
+
+/// The picture of `plan` instead of the one that failed with `error`; if that fails too, it is `error` that is told.
+async fn fallback(services: &Arc<Services>, plan: Plan, error: Error) -> Result<Delivered> {
+    let plan = Arc::new(plan);
+    match find::find(services, &plan).await {
+        Ok(found) => Ok(Delivered::Picture { found, plan, instead_of: Some(error.code) }),
+        Err(_) => Err(error),
+    }
+}
+
+/// Removes pictures from the disk whose originals have gone.
+async fn sweep(services: &Services) -> Result<()> {
+    let pictures = &services.delivery.pictures;
+    for some in pictures.images().await.chunks(SWEPT) {
+        let query = ImagesThere { user_id: None, ids: some.to_vec() };
+        let there = services.database.ask(query).await?;
+        some.iter().filter(|id| !there.contains(id)).for_each(|id| pictures.forget(*id));
+    }
+    Ok(())
+}

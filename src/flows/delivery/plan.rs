@@ -1,0 +1,274 @@
+//! From a path to a picture and what to make of it: who may see it is settled here, in this order. A signature is checked
+//! before any picture is looked up; whoever has none learns nothing of pictures that are not public.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use super::{
+    Delivery,
+    known::{Fact, Owner},
+};
+use crate::{
+    actors::address::Address,
+    adapters::{
+        db::Db,
+        pictures::Key,
+        signature::{Signature, Signed},
+    },
+    domain::{
+        error::{Code, Error, Fault, Result},
+        format::Format,
+        ids::{ImageId, UserId},
+        image::Image,
+        link::Link,
+        transform::{Asks, FormatChoice, Hints, Spec},
+    },
+    flows::transform::source,
+};
+
+/// What a client asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// What follows `/i/`, as it was sent.
+    pub path: String,
+    /// The parameter `exp`, as it was sent.
+    pub exp: Option<String>,
+    /// What of the header `Accept` counts.
+    pub accept: Option<&'static str>,
+    /// What the client says of itself.
+    pub hints: Hints,
+}
+
+impl Ask {
+    /// What tells it from all others.
+    pub(super) fn key(&self) -> String {
+        let Self { path, exp, accept, hints } = self;
+        format!("{path}\n{exp:?}{accept:?}{hints:?}")
+    }
+}
+
+/// Which picture, and what to make of it.
+pub struct Plan {
+    /// The picture as it was uploaded.
+    pub image: Image,
+    /// What to make of it; nothing is left open.
+    pub spec: Arc<Spec>,
+    /// The variant that this is.
+    pub key: Key,
+    /// SHA-256 of the spec, hex.
+    pub spec_hash: String,
+    /// What of the request the answer depends on.
+    pub asks: Asks,
+    /// Until when the link is good.
+    pub expires: Option<SystemTime>,
+    /// What it is made from: the extension too.
+    pub(super) account: Arc<Fact<Option<Owner>>>,
+    rests_on: Vec<Arc<AtomicBool>>,
+}
+
+impl Plan {
+    /// Whether all that was looked up for it is still so.
+    pub fn is_current(&self) -> bool {
+        self.rests_on.iter().all(|gone| !gone.load(Ordering::Acquire))
+    }
+}
+
+/// Why there is no plan.
+pub(super) struct Refusal {
+    pub error: Error,
+    /// The account that the client may know to be behind it.
+    pub account: Option<Arc<Fact<Option<Owner>>>>,
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, account: None }
+    }
+}
+
+/// What looking up takes.
+pub(super) struct Planner<'a> {
+    pub delivery: &'a Delivery,
+    pub database: &'a Address<Db>,
+}
+
+impl Planner<'_> {
+    /// What `ask` means.
+    pub async fn plan(&self, ask: &Ask) -> Result<Plan, Refusal> {
+        let link = Link::read(&ask.path);
+        let mut rests_on = Vec::new();
+        let signer = match link.signature {
+            Some(signature) => Some(self.signer(&link, signature, ask, &mut rests_on).await?),
+            None => None,
+        };
+        let expires = match ask.exp.as_deref().filter(|_| signer.is_some()) {
+            Some(exp) => Some(time(exp).ok_or_else(expired)?),
+            None => None,
+        };
+        let missing = || Error::not_found("picture");
+        let account = match signer {
+            Some(user_id) => {
+                let account = self.account(user_id, &mut rests_on).await?;
+                if account.is_none() {
+                    return Err(missing().into());
+                }
+                Some(account)
+            }
+            None => None,
+        };
+        let (id, ext) = link.picture().ok_or_else(missing)?;
+        let image = self.delivery.known.image(self.database, id).await?;
+        rests_on.push(image.gone());
+        let visible = |image: &&Image| signer.map_or(image.public, |signer| signer == image.user_id);
+        let Some(image) = image.as_ref().filter(visible).cloned() else {
+            return Err(Refusal { error: missing(), account });
+        };
+        let account = match account {
+            Some(account) => account,
+            None => self.account(image.user_id, &mut rests_on).await?,
+        };
+        let Some(owner) = account.as_ref() else { return Err(missing().into()) };
+        let known = |error: Error| Refusal { error, account: Some(account.clone()) };
+        let (mut spec, asks) = self.delivery.known.read(link.transformation, owner, &ask.hints)?;
+        let access = match signer {
+            Some(_) => Access::Signed,
+            None => access(&link, &spec, owner)?,
+        };
+        self.check_overlays(&spec, owner, access, &mut rests_on).await.map_err(known)?;
+        if let (None, Some(ext)) = (spec.format, ext) {
+            spec.format = Some(FormatChoice::Fixed(format(ext)?));
+        }
+        let spec = Arc::new(spec.resolved(source(&image), ask.accept));
+        let spec_hash = spec.hash();
+        let key = Key::new(image.id, &spec_hash).ok_or_else(|| Error::internal("no hash"))?;
+        Ok(Plan { image, spec, key, spec_hash, asks, expires, account, rests_on })
+    }
+
+    /// The same of another picture of `account`, which its owner has put in the place of what can't be shown.
+    pub async fn fallback(&self, ask: &Ask, account: &Arc<Fact<Option<Owner>>>) -> Option<Plan> {
+        let owner = account.as_ref().as_ref()?;
+        let image = self.delivery.known.image(self.database, owner.fallback?).await.ok()?;
+        let rests_on = vec![image.gone(), account.gone()];
+        let image = image.as_ref().clone().filter(|image| image.user_id == owner.id)?;
+        let link = Link::read(&ask.path);
+        let (mut spec, asks) = self.delivery.known.read(link.transformation, owner, &ask.hints).ok()?;
+        if let (None, Some((_, Some(ext)))) = (spec.format, link.picture()) {
+            spec.format = Some(FormatChoice::Fixed(format(ext).ok()?));
+        }
+        let spec = Arc::new(spec.resolved(source(&image), ask.accept));
+        let spec_hash = spec.hash();
+        let key = Key::new(image.id, &spec_hash)?;
+        let account = account.clone();
+        Some(Plan { image, spec, key, spec_hash, asks, expires: None, account, rests_on })
+    }
+
+    /// Whose key has signed the link.
+    async fn signer(
+        &self,
+        link: &Link<'_>,
+        signature: &str,
+        ask: &Ask,
+        rests_on: &mut Vec<Arc<AtomicBool>>,
+    ) -> Result<UserId> {
+        let wrong = || Error::new(Code::SignatureInvalid, "the signature is wrong");
+        let signature = Signature::read(signature).ok_or_else(wrong)?;
+        let key = self.delivery.known.key(self.database, signature.key_id).await?;
+        rests_on.push(key.gone());
+        let key = key.as_ref().as_ref().ok_or_else(wrong)?;
+        let (transformation, file) = (link.transformation, link.file);
+        let signed = Signed { transformation, file, exp: ask.exp.as_deref().unwrap_or_default() };
+        if !signature.is_of(&key.secret, &signed) {
+            return Err(wrong());
+        }
+        Ok(key.user_id)
+    }
+
+    async fn account(
+        &self,
+        user_id: UserId,
+        rests_on: &mut Vec<Arc<AtomicBool>>,
+    ) -> Result<Arc<Fact<Option<Owner>>>> {
+        let account = self.delivery.known.owner(self.database, user_id).await?;
+        rests_on.push(account.gone());
+        Ok(account)
+    }
+
+    /// Pictures that are laid over this one must be the account's; and public, where anybody may lay what they like over it.
+    async fn check_overlays(
+        &self,
+        spec: &Spec,
+        owner: &Owner,
+        access: Access,
+        rests_on: &mut Vec<Arc<AtomicBool>>,
+    ) -> Result<()> {
+        for id in spec.overlays() {
+            let image = self.delivery.known.image(self.database, id).await?;
+            rests_on.push(image.gone());
+            let may = |image: &Image| {
+                image.user_id == owner.id && (image.public || access != Access::Open)
+            };
+            if !image.as_ref().as_ref().is_some_and(may) {
+                return Err(no_overlay(id));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn no_overlay(id: ImageId) -> Error {
+    Error::new(Code::TransformImpossible, format!("there is no image {id} to be laid over this one"))
+}
+
+/// Why somebody may have what they ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// The account has signed it.
+    Signed,
+    /// The account has named it.
+    Named,
+    /// The account allows everything.
+    Open,
+}
+
+/// Whether `spec` may be asked for unsigned.
+fn access(link: &Link<'_>, spec: &Spec, owner: &Owner) -> Result<Access> {
+    let is_listed = || {
+        owner.allowed.iter().any(|(text, meaning)| {
+            text == link.transformation || meaning.as_ref().is_some_and(|meaning| meaning == spec)
+        })
+    };
+    if link.is_presets_only() || is_listed() {
+        Ok(Access::Named)
+    } else if owner.strict {
+        let detail = "this transformation must be signed, or be a preset or in the account's list";
+        Err(Error::new(Code::SignatureInvalid, detail))
+    } else {
+        Ok(Access::Open)
+    }
+}
+
+/// The format that an extension asks for.
+fn format(ext: &str) -> Result<Format> {
+    let format = Format::from_name(&ext.to_ascii_lowercase());
+    format.filter(|format| format.is_writable()).ok_or_else(|| {
+        let known = Format::ALL.iter().filter(|format| format.is_writable());
+        let known: Vec<_> = known.map(|format| format.extension()).collect();
+        Error::invalid(vec![Fault::new("/ext", format!("must be one of {}", known.join(", ")))])
+    })
+}
+
+/// For a link that was good once.
+pub(super) fn expired() -> Error {
+    Error::new(Code::SignatureExpired, "the link has expired")
+}
+
+/// Seconds since 1970, as a time.
+fn time(seconds: &str) -> Option<SystemTime> {
+    let since = std::time::Duration::from_secs(seconds.parse().ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}
