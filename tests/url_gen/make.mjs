@@ -48,6 +48,9 @@ const lines = [
   ".resize(Resize.scale(9000))",
   ".resize(Resize.scale('iw_mul_0.5'))",
   ".resize(Resize.scale('auto'))",
+  ".resize(Resize.scale('auto:50:400'))",
+  ".resize(Resize.scale('auto:breakpoints'))",
+  ".resize(Resize.fill('auto').aspectRatio('16:9'))",
   ".resize(Resize.scale(300).aspectRatio('16:9'))",
   ".resize(Resize.fit(300, 200))",
   ".resize(Resize.limitFit(300, 200))",
@@ -114,6 +117,7 @@ const lines = [
   ".resize(Resize.scale(100)).delivery(Delivery.dpr(2))",
   ".resize(Resize.scale(100)).delivery(Delivery.dpr('1.5'))",
   ".resize(Resize.scale(100)).delivery(Delivery.dpr('auto'))",
+  ".resize(Resize.scale('auto')).delivery(Delivery.dpr('auto'))",
   ".delivery(Delivery.dpr(2))",
   // effects
   ".effect(Effect.grayscale())",

@@ -18,7 +18,7 @@ pub use operation::{
     Resize, Round, Trim, Watermark,
 };
 pub use output::{Auto, FormatChoice, Keep, Profile, Quality};
-pub use url::url_reference_markdown;
+pub use url::{Asks, Hints, url_reference_markdown};
 
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use super::{
     draft::{Draft, Step},
     effect::Chosen,
     parameter::{Component, Parameter, number},
-    size::{DPR, read_size},
+    size::{read_dpr, read_size},
     table::{COLORS, FLAGS, Flag},
 };
 use crate::domain::{color::Color, error::Fault, format::Format};
@@ -146,7 +146,7 @@ fn read_output(component: &mut Component, draft: &mut Draft) {
         draft.set("background", color.to_string(), background);
     }
     if let Some(dpr) = component.take("dpr")
-        && let Some(number) = dpr.numeric(DPR, &mut draft.faults)
+        && let Some(number) = read_dpr(&dpr, draft)
     {
         draft.scale_nearest(number, dpr);
     }

@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::parameter::Parameter;
+use super::{
+    hints::{Asks, Hints, Width},
+    parameter::Parameter,
+};
 use crate::domain::{
     color::Color,
     error::Fault,
-    transform::{Profile, Spec, parse::OPERATIONS},
+    transform::{
+        Length, Operation, Profile, Spec,
+        parse::{MAX_DPR, OPERATIONS},
+    },
 };
 
 /// One entry of `operations`.
@@ -19,12 +25,15 @@ pub(super) struct Step {
     origins: BTreeMap<&'static str, Parameter>,
     /// The parameter that the rest of it comes from.
     whole: Parameter,
+    /// What its width is where that was `auto`.
+    auto: Option<Width>,
 }
 
 impl Step {
     /// An operation that has no fields.
     pub(super) fn plain(name: &str, value: impl Into<Value>, whole: Parameter) -> Self {
-        Self { name: name.to_owned(), value: value.into(), origins: BTreeMap::new(), whole }
+        let (name, value) = (name.to_owned(), value.into());
+        Self { name, value, origins: BTreeMap::new(), whole, auto: None }
     }
 
     /// An operation whose fields follow.
@@ -43,6 +52,38 @@ impl Step {
     /// Sets a field that nobody wrote.
     pub(super) fn imply(&mut self, field: &'static str, value: impl Into<Value>) {
         self.set(field, value, self.whole.clone());
+    }
+
+    /// Sets a width that was `auto`.
+    pub(super) fn set_auto(&mut self, width: Width, origin: Parameter) {
+        // The whole width is no number of the JSON form; half of it stands there until it is read.
+        let written = match width {
+            Width::Page(pixels) | Width::Screen(pixels) => Value::from(pixels),
+            Width::Whole => Value::from(0.5),
+        };
+        self.set("width", written, origin);
+        self.auto = Some(width);
+    }
+
+    /// Multiplies a size by `dpr`.
+    pub(super) fn multiply(&mut self, dpr: Value, origin: Parameter) {
+        let factor = dpr.as_f64().filter(|dpr| (0.1..=MAX_DPR).contains(dpr));
+        let (Some(Width::Screen(_) | Width::Whole), Some(factor)) = (self.auto, factor) else {
+            self.set("dpr", dpr, origin);
+            return;
+        };
+        // The width is what it is. A part of the picture's height is so many of its pixels, whatever the screen.
+        if let Some(height) = self.value.get_mut("height")
+            && let Some(pixels) = height.as_f64().filter(|pixels| *pixels >= 1.0)
+        {
+            *height = Value::from((pixels * factor).round().max(1.0));
+        }
+        self.origins.insert("dpr", origin);
+    }
+
+    /// Whether it was multiplied.
+    fn is_multiplied(&self) -> bool {
+        self.has("dpr") || self.origins.contains_key("dpr")
     }
 
     /// Forgets a field.
@@ -74,11 +115,15 @@ pub(super) struct Draft {
     padding: Option<(Value, Parameter)>,
     /// Each `dpr_` that stands without a size, and how many steps come before it.
     loose: Vec<(usize, Value, Parameter)>,
+    /// What is known of whoever is looking.
+    pub hints: Hints,
+    /// What of that was asked for.
+    pub asks: Asks,
     pub faults: Vec<Fault>,
 }
 
 impl Draft {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(hints: Hints) -> Self {
         Self {
             steps: Vec::new(),
             output: BTreeMap::new(),
@@ -86,6 +131,8 @@ impl Draft {
             drops_profile: false,
             padding: None,
             loose: Vec::new(),
+            hints,
+            asks: Asks::default(),
             faults: Vec::new(),
         }
     }
@@ -162,7 +209,7 @@ impl Draft {
     }
 
     /// The spec, or all that is wrong.
-    pub(super) fn finish(mut self, profile: Profile) -> Result<Spec, Vec<Fault>> {
+    pub(super) fn finish(mut self, profile: Profile) -> Result<(Spec, Asks), Vec<Fault>> {
         self.scale();
         if let Some((value, origin)) = self.padding.take() {
             self.output.entry("background").or_insert((value, origin));
@@ -173,10 +220,13 @@ impl Draft {
         }
         let steps = self.steps.iter().map(|step| json!({step.name.as_str(): step.value}));
         fields.insert("operations".to_owned(), steps.collect());
-        match Spec::parse_with(&Value::Object(fields), profile) {
+        match Spec::read(&Value::Object(fields), profile) {
             Ok(mut spec) if self.faults.is_empty() => {
+                self.widen(&mut spec.operations);
+                spec.normalise();
                 spec.keep.icc &= !self.drops_profile;
-                Ok(spec)
+                self.hints.settle(&mut spec, &mut self.asks);
+                Ok((spec, self.asks))
             }
             Ok(_) => Err(self.faults),
             Err(found) => {
@@ -195,11 +245,23 @@ impl Draft {
             let after = || self.steps.iter().position(sized);
             match before.or_else(after).and_then(|index| self.steps.get_mut(index)) {
                 None => self.faults.push(origin.fault("needs w_ or h_ in some component")),
-                Some(step) if step.value.get("dpr").is_some() => {
+                Some(step) if step.is_multiplied() => {
                     self.faults.push(origin.fault("that size has a dpr_ already"));
                 }
-                Some(step) => step.set("dpr", dpr, origin),
+                Some(step) => step.multiply(dpr, origin),
             }
+        }
+    }
+
+    /// Puts the whole width where that is what `auto` is. Every size is one operation.
+    fn widen(&self, operations: &mut [Operation]) {
+        let sizes = operations.iter_mut().filter_map(|operation| match operation {
+            Operation::Resize(resize) => Some(resize),
+            _ => None,
+        });
+        let steps = self.steps.iter().filter(|step| step.name == "resize");
+        for (size, _) in sizes.zip(steps).filter(|(_, step)| step.auto == Some(Width::Whole)) {
+            size.width = Some(Length::Fraction(1.0));
         }
     }
 

@@ -7,6 +7,7 @@
 mod component;
 mod draft;
 mod effect;
+mod hints;
 mod layer;
 mod parameter;
 mod reference;
@@ -19,20 +20,23 @@ use self::{draft::Draft, parameter::Component};
 use super::{Profile, Spec};
 use crate::domain::error::Fault;
 
-pub use self::reference::url_reference_markdown;
+pub use self::{
+    hints::{Asks, Hints},
+    reference::url_reference_markdown,
+};
 
 /// Finds the preset of a name.
 type Presets<'p> = &'p dyn Fn(&str) -> Option<Spec>;
 
 impl Spec {
     /// Reads the URL form, percent-encoded as it was sent. A text that names no profile means `profile`. Where this is
-    /// used there are no named presets: `t_` is a fault.
+    /// used there are no named presets, `t_` is a fault, and nobody is looking: `auto` is what it is without hints.
     ///
     /// # Errors
     /// All that is wrong with it. A pointer names the component, counted from 0, and the parameter: `/1/e` is `e_` of the
     /// second one.
     pub fn from_url(text: &str, profile: Profile) -> Result<Self, Vec<Fault>> {
-        read(text, profile, None)
+        read(text, profile, None, &Hints::default()).map(|(spec, _)| spec)
     }
 
     /// The same, with `presets` to look up what `t_` names. The operations of a preset run where it stands; what it says of
@@ -45,11 +49,29 @@ impl Spec {
         profile: Profile,
         presets: &dyn Fn(&str) -> Option<Spec>,
     ) -> Result<Self, Vec<Fault>> {
-        read(text, profile, Some(presets))
+        Self::from_url_for(text, profile, presets, &Hints::default()).map(|(spec, _)| spec)
+    }
+
+    /// The same for somebody who gives `hints`, with what of a request the meaning depends on.
+    ///
+    /// # Errors
+    /// All that is wrong with it, whatever the hints are.
+    pub fn from_url_for(
+        text: &str,
+        profile: Profile,
+        presets: &dyn Fn(&str) -> Option<Spec>,
+        hints: &Hints,
+    ) -> Result<(Self, Asks), Vec<Fault>> {
+        read(text, profile, Some(presets), hints)
     }
 }
 
-fn read(text: &str, profile: Profile, presets: Option<Presets<'_>>) -> Result<Spec, Vec<Fault>> {
+fn read(
+    text: &str,
+    profile: Profile,
+    presets: Option<Presets<'_>>,
+    hints: &Hints,
+) -> Result<(Spec, Asks), Vec<Fault>> {
     // Some clients encode even the commas. What a text layer wants to keep from being read here is encoded twice.
     let Ok(decoded) = percent_decode_str(text).decode_utf8() else {
         return Err(vec![Fault::new("", "must be percent-encoded UTF-8")]);
@@ -57,7 +79,7 @@ fn read(text: &str, profile: Profile, presets: Option<Presets<'_>>) -> Result<Sp
     if decoded.is_empty() {
         return Err(vec![Fault::new("", "names no transformation")]);
     }
-    let mut draft = Draft::new();
+    let mut draft = Draft::new(*hints);
     let components = decoded.split('/').enumerate();
     let mut components: Vec<Component> =
         components.map(|(index, text)| Component::read(index, text, &mut draft.faults)).collect();

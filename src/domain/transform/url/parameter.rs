@@ -103,8 +103,8 @@ pub(super) fn number(text: &str) -> Option<Value> {
 
 /// Why a text that should be a number is none.
 fn not_a_number(text: &str, accepted: &str) -> String {
-    if text == "auto" {
-        format!("\"auto\" depends on who is looking, and is not offered; {accepted}")
+    if text.split(':').next() == Some("auto") {
+        format!("\"auto\" is for w_ and dpr_ of a size alone; {accepted}")
     } else if text.contains('$') || text.starts_with(|c: char| c.is_ascii_alphabetic()) {
         format!("expressions and variables are not offered; {accepted}")
     } else {

@@ -5,13 +5,21 @@ use serde_json::{Value, json};
 use super::{
     component::read_background,
     draft::{Draft, Step},
+    hints,
     parameter::{Component, Parameter, number},
     table::{GRAVITIES, MODES, Mode, SCALE},
 };
 use crate::domain::{color::Color, error::Fault};
 
-/// What `dpr_` takes.
-pub(super) const DPR: &str = "must be a number between 0.1 and 10";
+/// `dpr_`: a number for the JSON parser to judge.
+pub(super) fn read_dpr(dpr: &Parameter, draft: &mut Draft) -> Option<Value> {
+    if dpr.value == "auto" {
+        draft.asks.dpr = true;
+        draft.asks.save_data = true;
+        return Some(Value::from(draft.hints.dpr()));
+    }
+    dpr.numeric("must be a number between 0.1 and 10, or auto", &mut draft.faults)
+}
 
 /// `c_`, `w_`, `h_` and what goes with them.
 pub(super) fn read_size(component: &mut Component, draft: &mut Draft) {
@@ -42,20 +50,34 @@ fn read_resize(
     whole: Parameter,
     (mode, fit): (&Mode, &'static str),
 ) {
+    let auto = width.as_ref().and_then(|width| hints::read_width(width, &draft.hints));
+    draft.asks.width |= auto.is_some();
+    let dpr = component.take("dpr").and_then(|dpr| Some((read_dpr(&dpr, draft)?, dpr)));
     let faults = &mut draft.faults;
     if width.is_none() && height.is_none() {
         faults.push(whole.fault("needs w_ or h_"));
     }
     let mut step = Step::object("resize", whole);
     step.imply("fit", fit);
-    step.imply("enlarge", mode.enlarge);
+    // A width that nobody wrote makes nothing larger, unless a box has to be filled.
+    let has_box = height.is_some() || component.has("ar");
+    let fills = has_box && matches!(fit, "cover" | "contain");
+    step.imply("enlarge", mode.enlarge && (auto.is_none() || fills));
     let mut sized = false;
     for (field, side) in [("width", width), ("height", height)] {
         let Some(side) = side else { continue };
-        if let Some(length) = read_length(&side, faults) {
-            step.set(field, length, side);
-            sized = true;
+        match auto.as_ref().filter(|_| field == "width") {
+            Some(Ok(auto)) => step.set_auto(*auto, side),
+            Some(Err(fault)) => {
+                faults.push(fault.clone());
+                continue;
+            }
+            None => match read_length(&side, faults) {
+                Some(length) => step.set(field, length, side),
+                None => continue,
+            },
         }
+        sized = true;
     }
     if let Some(ratio) = component.take("ar") {
         step.set("aspect", ratio.value.clone(), ratio);
@@ -68,10 +90,8 @@ fn read_resize(
             }
         }
     }
-    if let Some(dpr) = component.take("dpr")
-        && let Some(number) = dpr.numeric(DPR, faults)
-    {
-        step.set("dpr", number, dpr);
+    if let Some((number, dpr)) = dpr {
+        step.multiply(number, dpr);
     }
     if fit == "contain" {
         let b = component.take("b");

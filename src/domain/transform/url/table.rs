@@ -25,8 +25,8 @@ const fn known(
 pub(super) const PARAMETERS: &[Known] = &[
     known(
         "w",
-        "pixels, 1–8000; a fraction of the picture's width, `0.5`",
-        "`resize.width`; `crop.width` with `c_crop`; `watermark.size` or `watermark.scale` in a layer",
+        "pixels, 1–8000; a fraction of the picture's width, `0.5`; `auto`, `auto:STEP`, `auto:STEP:FALLBACK`",
+        "`resize.width`, with `auto` as `Sec-CH-Width` says; `crop.width` with `c_crop`; `watermark.size` or `watermark.scale` in a layer",
         "",
     ),
     known(
@@ -57,8 +57,8 @@ pub(super) const PARAMETERS: &[Known] = &[
     known("ar", "`16:9` or `1.5`", "`resize.aspect`: the side that is not given", "w_ or h_"),
     known(
         "dpr",
-        "0.1–10",
-        "`resize.dpr`; in a component without a size it goes to the last size before it, or else to the first after it",
+        "0.1–10; `auto`",
+        "`resize.dpr`, with `auto` as `Sec-CH-DPR` says; in a component without a size it goes to the last size before it, or else to the first after it",
         "w_ or h_",
     ),
     known(
@@ -94,7 +94,12 @@ pub(super) const PARAMETERS: &[Known] = &[
         "`watermark`; see below",
         "",
     ),
-    known("q", "1–100; `auto`, `auto:best`, `auto:good`, `auto:eco`, `auto:low`", "`quality`", ""),
+    known(
+        "q",
+        "1–100; `auto`, `auto:best`, `auto:good`, `auto:eco`, `auto:low`",
+        "`quality`; `auto`, `auto:good` and `auto:eco` are `auto:low` with `Save-Data: on`",
+        "",
+    ),
     known(
         "f",
         "`jpg`, `jpeg`, `png`, `webp`, `avif`, `gif`, `tif`, `tiff`, `bmp`, `ico`, `qoi`, `auto`",

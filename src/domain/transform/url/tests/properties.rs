@@ -48,7 +48,7 @@ fn sized() -> BoxedStrategy<Vec<String>> {
         ("g", one_of(&["center", "north", "south_east", "auto"])),
         ("dpr", one_of(&["2.0", "1", "0.5"])),
     ]);
-    (length(), rest)
+    (prop_oneof![4 => length(), 1 => one_of(&["auto", "auto:30", "auto:30:400"])], rest)
         .prop_map(|(width, mut rest)| {
             rest.push(format!("w_{width}"));
             rest
