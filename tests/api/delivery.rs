@@ -165,10 +165,8 @@ async fn unsigned_only_what_is_public_and_allowed_is_shown() {
     preset(&ada, "small", json!({ "resize": { "width": 40 } })).await;
     let (_, bytes) = picture(get(&sandbox, &at("t_small"))).await;
     assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 40);
-    // A preset beside something else is something else.
-    for beside in ["t_small,e_sepia", "t_small/e_sepia"] {
-        problem(get(&sandbox, &at(beside)).send().await, 403, "signature_invalid").await;
-    }
+    // A preset before something else is something else.
+    problem(get(&sandbox, &at("t_small/e_sepia")).send().await, 403, "signature_invalid").await;
     // Whatever it means now.
     preset(&ada, "small", json!({ "resize": { "width": 30 } })).await;
     let (_, bytes) = picture(get(&sandbox, &at("t_small"))).await;
@@ -339,19 +337,16 @@ async fn a_picture_can_be_saved_under_a_name() {
     let image = upload(&ada, bytes, "%C3%9Cber%22%0Auns.jpeg").await;
     patch(&ada, &image, json!({ "public": true })).await;
     for (query, expected) in [
-        ("dl=1", "attachment; filename=\"_ber_uns.webp\"; filename*=UTF-8''%C3%9Cber%22uns.webp"),
+        ("dl=1", "attachment; filename=\"_beruns.webp\"; filename*=UTF-8''%C3%9Cberuns.webp"),
         ("dl=my%20cat.gif", "attachment; filename=\"my cat.webp\""),
         ("dl=..%2F..%2Fetc%2Fpasswd", "attachment; filename=\"passwd.webp\""),
         ("dl=%0d%0aX-Evil:%201", "attachment; filename=\"X-Evil 1.webp\""),
         ("dl=0", ""),
     ] {
         let (headers, _) = picture(get(&sandbox, &format!("/i/w_4/{image}.webp?{query}"))).await;
-        let told = told(&headers, "content-disposition");
-        // What a name is cleaned of is the upload's affair as well.
-        let told = told.replace("_ber__uns", "_ber_uns");
-        assert_eq!(told.replace("%22", ""), expected.replace("%22", ""), "{query}");
+        assert_eq!(told(&headers, "content-disposition"), expected, "{query}");
         let link = format!("</i/w_4/{image}.webp>; rel=\"canonical\"");
-        assert_eq!(self::told(&headers, "link"), link);
+        assert_eq!(told(&headers, "link"), link);
     }
 }
 
@@ -378,7 +373,7 @@ async fn what_is_left_open_is_settled_by_who_asks() {
         (image::load_from_memory(&bytes).unwrap().width(), told(&headers, "vary"))
     };
     let vary = |names: &str| names.to_owned();
-    assert_eq!(width("w_40,dpr_auto", &[]).await, (40, vary("Sec-CH-DPR")));
+    assert_eq!(width("w_40,dpr_auto", &[]).await, (40, vary("Sec-CH-DPR, Save-Data")));
     assert_eq!(width("w_40,dpr_auto", &[("sec-ch-dpr", "1.8")]).await.0, 80);
     assert_eq!(width("w_40,dpr_auto", &[("dpr", "2")]).await.0, 80);
     assert_eq!(width("c_limit,w_auto", &[("sec-ch-width", "120")]).await.0, 200);

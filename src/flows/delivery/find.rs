@@ -6,7 +6,6 @@ use super::plan::Plan;
 use crate::{
     actors::transformer::Priority,
     adapters::{
-        Resource,
         db::variants::VariantBySpec,
         pictures::{Epoch, Picture},
         storage::GetObject,

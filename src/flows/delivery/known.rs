@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    ops::Deref,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -34,13 +33,18 @@ const REMEMBERED: u64 = 50_000;
 
 /// Something that was looked up; whether it still is so can be asked at any time.
 pub struct Fact<T> {
-    value: T,
+    value: Option<T>,
     gone: Arc<AtomicBool>,
 }
 
 impl<T> Fact<T> {
-    fn new(value: T) -> Self {
+    fn new(value: Option<T>) -> Self {
         Self { value, gone: Arc::default() }
+    }
+
+    /// What is there, if anything is.
+    pub fn there(&self) -> Option<&T> {
+        self.value.as_ref()
     }
 
     /// Turns true when it must be looked up again.
@@ -50,14 +54,6 @@ impl<T> Fact<T> {
 
     fn forget(&self) {
         self.gone.store(true, Ordering::Release);
-    }
-}
-
-impl<T> Deref for Fact<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
     }
 }
 
@@ -106,13 +102,13 @@ pub struct Known {
 }
 
 /// What is not there is known as well.
-type Map<K, T> = Cache<K, Arc<Fact<Option<T>>>>;
+type Map<K, T> = Cache<K, Arc<Fact<T>>>;
 
 fn map<K: Eq + Hash + Send + Sync + 'static, T: Send + Sync + 'static>() -> Map<K, T> {
     Cache::builder()
         .max_capacity(REMEMBERED)
         // Nobody could tell later that it has changed.
-        .eviction_listener(|_, fact: Arc<Fact<Option<T>>>, _| fact.forget())
+        .eviction_listener(|_, fact: Arc<Fact<T>>, _| fact.forget())
         .build()
 }
 
@@ -143,7 +139,7 @@ impl Known {
         &self,
         database: &Address<Db>,
         id: ImageId,
-    ) -> Result<Arc<Fact<Option<Image>>>> {
+    ) -> Result<Arc<Fact<Image>>> {
         let look_up = async || database.ask(ImageForDelivery { id }).await;
         self.remembered(&self.images, id, look_up).await
     }
@@ -156,7 +152,7 @@ impl Known {
         &self,
         database: &Address<Db>,
         user_id: UserId,
-    ) -> Result<Arc<Fact<Option<Owner>>>> {
+    ) -> Result<Arc<Fact<Owner>>> {
         let look_up = async || {
             let found = database.ask(DeliveryAccount { user_id }).await?;
             let account = found.filter(|found| !found.disabled);
@@ -173,7 +169,7 @@ impl Known {
         &self,
         database: &Address<Db>,
         id: &str,
-    ) -> Result<Arc<Fact<Option<SigningKey>>>> {
+    ) -> Result<Arc<Fact<SigningKey>>> {
         let look_up = async || {
             let found = database.ask(SigningKeyById { id: id.to_owned() }).await?;
             Ok(found.filter(|(_, disabled)| !disabled).map(|(key, _)| key))
@@ -186,7 +182,7 @@ impl Known {
         map: &Map<K, T>,
         key: K,
         look_up: impl AsyncFnOnce() -> Result<Option<T>>,
-    ) -> Result<Arc<Fact<Option<T>>>> {
+    ) -> Result<Arc<Fact<T>>> {
         if let Some(fact) = map.get(&key) {
             return Ok(fact);
         }
@@ -237,7 +233,7 @@ fn forget<K: Eq + Hash + Clone + Send + Sync + 'static, T: Send + Sync + 'static
     is_meant: impl Fn(&K, Option<&T>) -> bool,
 ) {
     for (key, fact) in map {
-        if is_meant(&key, fact.value.as_ref()) {
+        if is_meant(&key, fact.there()) {
             fact.forget();
             map.invalidate(&*key);
         }

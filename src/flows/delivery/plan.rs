@@ -67,7 +67,7 @@ pub struct Plan {
     /// Until when the link is good.
     pub expires: Option<SystemTime>,
     /// What it is made from: the extension too.
-    pub(super) account: Arc<Fact<Option<Owner>>>,
+    pub(super) account: Arc<Fact<Owner>>,
     rests_on: Vec<Arc<AtomicBool>>,
 }
 
@@ -82,7 +82,7 @@ impl Plan {
 pub(super) struct Refusal {
     pub error: Error,
     /// The account that the client may know to be behind it.
-    pub account: Option<Arc<Fact<Option<Owner>>>>,
+    pub account: Option<Arc<Fact<Owner>>>,
 }
 
 impl From<Error> for Refusal {
@@ -114,7 +114,7 @@ impl Planner<'_> {
         let account = match signer {
             Some(user_id) => {
                 let account = self.account(user_id, &mut rests_on).await?;
-                if account.is_none() {
+                if account.there().is_none() {
                     return Err(missing().into());
                 }
                 Some(account)
@@ -124,15 +124,15 @@ impl Planner<'_> {
         let (id, ext) = link.picture().ok_or_else(missing)?;
         let image = self.delivery.known.image(self.database, id).await?;
         rests_on.push(image.gone());
-        let visible = |image: &&Image| signer.map_or(image.public, |signer| signer == image.user_id);
-        let Some(image) = image.as_ref().filter(visible).cloned() else {
+        let is_shown = |image: &&Image| signer.map_or(image.public, |signer| signer == image.user_id);
+        let Some(image) = image.there().filter(is_shown).cloned() else {
             return Err(Refusal { error: missing(), account });
         };
         let account = match account {
             Some(account) => account,
             None => self.account(image.user_id, &mut rests_on).await?,
         };
-        let Some(owner) = account.as_ref() else { return Err(missing().into()) };
+        let Some(owner) = account.there() else { return Err(missing().into()) };
         let known = |error: Error| Refusal { error, account: Some(account.clone()) };
         let (mut spec, asks) = self.delivery.known.read(link.transformation, owner, &ask.hints)?;
         let access = match signer {
@@ -150,11 +150,11 @@ impl Planner<'_> {
     }
 
     /// The same of another picture of `account`, which its owner has put in the place of what can't be shown.
-    pub async fn fallback(&self, ask: &Ask, account: &Arc<Fact<Option<Owner>>>) -> Option<Plan> {
-        let owner = account.as_ref().as_ref()?;
+    pub async fn fallback(&self, ask: &Ask, account: &Arc<Fact<Owner>>) -> Option<Plan> {
+        let owner = account.there()?;
         let image = self.delivery.known.image(self.database, owner.fallback?).await.ok()?;
         let rests_on = vec![image.gone(), account.gone()];
-        let image = image.as_ref().clone().filter(|image| image.user_id == owner.id)?;
+        let image = image.there().filter(|image| image.user_id == owner.id)?.clone();
         let link = Link::read(&ask.path);
         let (mut spec, asks) = self.delivery.known.read(link.transformation, owner, &ask.hints).ok()?;
         if let (None, Some((_, Some(ext)))) = (spec.format, link.picture()) {
@@ -179,7 +179,7 @@ impl Planner<'_> {
         let signature = Signature::read(signature).ok_or_else(wrong)?;
         let key = self.delivery.known.key(self.database, signature.key_id).await?;
         rests_on.push(key.gone());
-        let key = key.as_ref().as_ref().ok_or_else(wrong)?;
+        let key = key.there().ok_or_else(wrong)?;
         let (transformation, file) = (link.transformation, link.file);
         let signed = Signed { transformation, file, exp: ask.exp.as_deref().unwrap_or_default() };
         if !signature.is_of(&key.secret, &signed) {
@@ -192,7 +192,7 @@ impl Planner<'_> {
         &self,
         user_id: UserId,
         rests_on: &mut Vec<Arc<AtomicBool>>,
-    ) -> Result<Arc<Fact<Option<Owner>>>> {
+    ) -> Result<Arc<Fact<Owner>>> {
         let account = self.delivery.known.owner(self.database, user_id).await?;
         rests_on.push(account.gone());
         Ok(account)
@@ -212,7 +212,7 @@ impl Planner<'_> {
             let may = |image: &Image| {
                 image.user_id == owner.id && (image.public || access != Access::Open)
             };
-            if !image.as_ref().as_ref().is_some_and(may) {
+            if !image.there().is_some_and(may) {
                 return Err(no_overlay(id));
             }
         }
