@@ -37,7 +37,7 @@ pub struct Variant {
     pub spec: Value,
     /// SHA-256 of the canonical spec, hex.
     pub spec_hash: String,
-    /// Version of the engine that made it, or is to.
+    /// Version of the engine that made it, or is to; 0 once it was purged.
     pub engine: i32,
     /// How far it has come.
     pub status: VariantStatus,
@@ -47,6 +47,13 @@ pub struct Variant {
     pub error: Option<Failure>,
     /// When it was first asked for.
     pub created_at: DateTime<Utc>,
+}
+
+impl Variant {
+    /// Whether its picture was given up by a purge, and not made again since.
+    pub fn is_purged(&self) -> bool {
+        self.status == VariantStatus::Pending && self.engine == 0
+    }
 }
 
 /// What is known of a variant once it was made.
