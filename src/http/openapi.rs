@@ -15,9 +15,9 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, events, health, images, imports, jobs, limit,
+    console, deletions, events, health, images, imports, jobs, limit, presets,
     problem::{Problem, answered},
-    transforms, upload, variants, webhooks,
+    purge, signing, transforms, upload, variants, webhooks,
 };
 use crate::domain::{
     error::{Error, Result},
@@ -43,6 +43,9 @@ use crate::domain::{
         events::of_job, events::of_account,
         webhooks::deliveries, webhooks::secret, webhooks::rotate,
         deletions::get,
+        presets::list, presets::get, presets::put, presets::delete, presets::get_settings, presets::put_settings,
+        signing::create, signing::list, signing::delete, signing::sign, signing::sign_all,
+        purge::one, purge::tagged,
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
     ),
@@ -54,6 +57,7 @@ use crate::domain::{
         (name = "variants", description = "Pictures made from pictures"),
         (name = "jobs", description = "Work in the background"),
         (name = "webhooks", description = "Being told of a job's end"),
+        (name = "delivery", description = "Pictures by URL: what may be asked for, and signed"),
         (name = "operations", description = "The service itself"),
     ),
     security(("bearer" = [])),
