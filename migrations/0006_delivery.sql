@@ -20,6 +20,7 @@ CREATE TABLE delivery_settings (
     -- Shown in the place of what can't be shown.
     fallback_image_id UUID    REFERENCES images (id) ON DELETE SET NULL
 );
+CREATE INDEX delivery_settings_fallback ON delivery_settings (fallback_image_id);
 
 -- The secret is what URLs are signed with, so it must be known and not only its hash.
 CREATE TABLE signing_keys (
@@ -42,6 +43,19 @@ CREATE TABLE changes (
     -- 'facts': what is known of it must be looked up again. 'pictures': nothing that was made of it may be shown any more.
     kind     TEXT NOT NULL CHECK (kind IN ('facts', 'pictures'))
 );
+
+-- Pictures that a CDN in front must forget: written in the transaction that deletes, purges or un-publishes them, and gone once it was
+-- told. Whoever leases rows moves `due_at` behind the time that telling takes. A picture that has to go again before that has
+-- another `purge_id`, so that what was told before does not settle it.
+CREATE TABLE cdn_purges (
+    image_id   UUID        NOT NULL PRIMARY KEY,
+    purge_id   UUID        NOT NULL,
+    attempts   INTEGER     NOT NULL,
+    due_at     TIMESTAMPTZ NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX cdn_purges_due ON cdn_purges (due_at);
+CREATE INDEX cdn_purges_created ON cdn_purges (created_at);
 
 -- Pictures that were looked at before are looked at once more for it.
 ALTER TABLE images ADD COLUMN blurhash TEXT;

@@ -8,8 +8,14 @@ mod sandbox;
 
 #[path = "db/admin.rs"]
 mod admin;
+#[path = "db/cdn.rs"]
+mod cdn;
+#[path = "db/changes.rs"]
+mod changes;
 #[path = "db/deletions.rs"]
 mod deletions;
+#[path = "db/delivery.rs"]
+mod delivery;
 #[path = "db/events.rs"]
 mod events;
 #[path = "db/facts.rs"]
@@ -26,10 +32,16 @@ mod objects;
 mod operator;
 #[path = "db/outbox.rs"]
 mod outbox;
+#[path = "db/presets.rs"]
+mod presets;
+#[path = "db/purge.rs"]
+mod purge;
 #[path = "db/queue.rs"]
 mod queue;
 #[path = "db/schema.rs"]
 mod schema;
+#[path = "db/signing_keys.rs"]
+mod signing_keys;
 #[path = "db/tokens.rs"]
 mod tokens;
 #[path = "db/users.rs"]
@@ -199,6 +211,32 @@ suite! {
         halves_struck_off_at_once_finish_it
         an_upload_at_once_is_either_deleted_or_refused
         a_long_list_of_objects_is_kept;
+    presets:
+        a_preset_is_put_replaced_and_taken_back
+        so_many_presets_and_no_more;
+    delivery:
+        settings_are_the_defaults_until_they_are_put
+        serving_is_told_all_of_an_account
+        serving_finds_a_picture_by_its_id_alone
+        of_many_pictures_those_are_told_that_are_there;
+    signing_keys:
+        the_newest_key_signs_and_older_ones_are_known
+        whoever_signs_first_gets_a_key_and_all_the_same
+        so_many_signing_keys_and_no_more;
+    changes:
+        all_that_alters_what_is_served_is_told
+        what_was_not_done_is_not_told
+        changes_are_told_in_order_and_forgotten;
+    purge:
+        a_purge_gives_up_all_that_was_made
+        a_purged_variant_is_a_new_jobs_work
+        bytes_that_others_share_stay
+        who_comes_after_a_purge_with_what_was_made_before_is_told
+        a_label_is_purged_some_pictures_at_a_time;
+    cdn:
+        what_may_not_be_shown_any_more_is_to_be_forgotten
+        what_was_told_is_settled_and_what_was_not_comes_again
+        what_nobody_wants_to_hear_is_given_up;
     idempotency:
         a_key_goes_from_reserved_to_done
         one_of_sixteen_gets_the_key

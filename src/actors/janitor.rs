@@ -13,8 +13,11 @@ use super::{
 };
 use crate::{
     adapters::{
+        Query,
         db::{
             Db,
+            cdn::PurgeCdnPurges,
+            changes::PurgeChanges,
             deletions::{ObjectsDeleted, PendingDeletions},
             events::PurgeEvents,
             idempotency::PurgeKeys,
@@ -42,8 +45,12 @@ const STORING: TimeDelta = TimeDelta::days(1);
 const EVENTS_KEPT: TimeDelta = TimeDelta::days(1);
 /// How long it can be asked what became of a webhook.
 const WEBHOOKS_KEPT: TimeDelta = TimeDelta::days(30);
-/// Webhooks forgotten in one transaction.
-const WEBHOOKS_AT_ONCE: i64 = 5000;
+/// For how long a process may hear of what delivery has to look up again.
+const CHANGES_KEPT: TimeDelta = TimeDelta::hours(1);
+/// For how long a CDN is told what it has to forget.
+const CDN_PURGES_KEPT: TimeDelta = TimeDelta::days(1);
+/// Rows forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 5000;
 
 /// Removes the objects of what was deleted.
 #[derive(Clone)]
@@ -128,7 +135,7 @@ impl Chore for RescueLost {
     }
 }
 
-/// Removes what has expired: tokens, idempotency keys, news of jobs, webhooks of long ago, uploads that were broken off.
+/// Removes what has expired: tokens, idempotency keys, news of jobs and of delivery, webhooks of long ago, uploads that were broken off.
 #[derive(Clone)]
 pub struct RemoveExpired {
     /// Has the tokens and the keys.
@@ -141,14 +148,9 @@ pub struct RemoveExpired {
 
 impl RemoveExpired {
     /// Piece by piece until nothing is left, so that what is made faster than rounds come does not grow for ever.
-    async fn purge_webhooks(&self) -> Result<()> {
-        loop {
-            let (now, limit) = (now(), WEBHOOKS_AT_ONCE);
-            let purge = PurgeWebhooks { before: now - WEBHOOKS_KEPT, limit, now };
-            if self.database.ask(purge).await? < limit.unsigned_abs() {
-                return Ok(());
-            }
-        }
+    async fn forget<Q: Query<Db, Output = u64>>(&self, some: impl Fn() -> Q) -> Result<()> {
+        while self.database.ask(some()).await? >= FORGOTTEN_AT_ONCE.unsigned_abs() {}
+        Ok(())
     }
 
     /// Has removed what crashes have left in the storage.
@@ -173,7 +175,14 @@ impl Chore for RemoveExpired {
         self.database.ask(PurgeTokens { now: now() }).await?;
         self.database.ask(PurgeKeys { now: now() }).await?;
         self.database.ask(PurgeEvents { before: now() - EVENTS_KEPT }).await?;
-        self.purge_webhooks().await?;
+        let limit = FORGOTTEN_AT_ONCE;
+        self.forget(|| {
+            let now = now();
+            PurgeWebhooks { before: now - WEBHOOKS_KEPT, limit, now }
+        })
+        .await?;
+        self.forget(|| PurgeChanges { before: now() - CHANGES_KEPT, limit }).await?;
+        self.forget(|| PurgeCdnPurges { before: now() - CDN_PURGES_KEPT, limit }).await?;
         self.sweep_objects().await?;
         self.storage.ask(SweepSpool).await?;
         Ok(())

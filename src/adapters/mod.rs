@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod password;
 pub mod queue;
 pub mod secret;
+pub mod signature;
 pub mod storage;
 pub mod token;
 pub mod webhook;

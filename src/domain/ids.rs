@@ -19,6 +19,12 @@ macro_rules! id {
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
             }
+
+            /// Before every identifier made from `time` on, and after those made before.
+            pub fn first_of(time: chrono::DateTime<chrono::Utc>) -> Self {
+                let milliseconds = u128::try_from(time.timestamp_millis()).unwrap_or(0);
+                Self(Uuid::from_u128((milliseconds << 80) | (7 << 76) | (0b10 << 62)))
+            }
         }
 
         impl std::fmt::Display for $name {
@@ -58,15 +64,6 @@ id! {
     /// A change of a job's state.
     EventId
 }
-
-impl EventId {
-    /// Before every event from `time` on, and after those before.
-    pub fn first_of(time: chrono::DateTime<chrono::Utc>) -> Self {
-        let milliseconds = u128::try_from(time.timestamp_millis()).unwrap_or(0);
-        Self(Uuid::from_u128((milliseconds << 80) | (7 << 76) | (0b10 << 62)))
-    }
-}
-
 id! {
     /// A login: the chain of refresh tokens that began with one password check.
     FamilyId
@@ -86,4 +83,8 @@ id! {
 id! {
     /// The receipt of a deletion.
     DeletionId
+}
+id! {
+    /// News that something delivery shows has changed.
+    ChangeId
 }

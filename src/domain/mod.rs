@@ -1,6 +1,7 @@
 //! Floor 0: the nouns of the service and their rules. No I/O, no tasks.
 
 pub mod color;
+pub mod delivery;
 pub mod error;
 pub mod format;
 pub mod ids;

@@ -37,7 +37,7 @@ pub struct Variant {
     pub spec: Value,
     /// SHA-256 of the canonical spec, hex.
     pub spec_hash: String,
-    /// Version of the engine that made it, or is to.
+    /// Version of the engine that made it, or is to; 0 once it was purged.
     pub engine: i32,
     /// How far it has come.
     pub status: VariantStatus,
@@ -53,6 +53,11 @@ impl Variant {
     /// What tells it from all others.
     pub fn key(&self) -> VariantKey {
         VariantKey { image_id: self.image_id, spec_hash: self.spec_hash.clone() }
+    }
+
+    /// Whether its picture was given up by a purge, and not made again since.
+    pub fn is_purged(&self) -> bool {
+        self.status == VariantStatus::Pending && self.engine == 0
     }
 }
 

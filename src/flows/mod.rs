@@ -24,7 +24,10 @@ pub mod jobs;
 pub mod metadata;
 mod objects;
 pub mod overlays;
+pub mod presets;
+pub mod purge;
 pub mod sessions;
+pub mod signing;
 pub mod transform;
 pub mod upload;
 

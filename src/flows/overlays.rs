@@ -2,7 +2,7 @@
 
 use super::Services;
 use crate::{
-    adapters::db::images::ImageById,
+    adapters::db::images::{ImageById, ImagesThere},
     domain::{
         error::{Code, Error, Fault, Result},
         ids::{ImageId, UserId},
@@ -20,17 +20,26 @@ pub async fn check(
     user_id: UserId,
     named: Vec<(String, ImageId)>,
 ) -> Result<()> {
-    let mut faults = Vec::new();
-    for (pointer, id) in named {
-        match services.database.ask(ImageById { user_id, id }).await {
-            Ok(_) => {}
-            Err(error) if error.code == Code::NotFound => {
-                faults.push(Fault::new(pointer, "there is no such image"));
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let faults = missing(services, user_id, named).await?;
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults)) }
+}
+
+/// A fault for each of these pictures that is not the account's, at the pointer that it was named at.
+///
+/// # Errors
+/// When the database fails.
+pub async fn missing(
+    services: &Services,
+    user_id: UserId,
+    named: Vec<(String, ImageId)>,
+) -> Result<Vec<Fault>> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = named.iter().map(|(_, id)| *id).collect();
+    let there = services.database.ask(ImagesThere { user_id: Some(user_id), ids }).await?;
+    let missing = named.into_iter().filter(|(_, id)| !there.contains(id));
+    Ok(missing.map(|(pointer, _)| Fault::new(pointer, "there is no such image")).collect())
 }
 
 /// The pictures that `spec` lays over another, each once.

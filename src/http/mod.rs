@@ -20,8 +20,11 @@ mod imports;
 mod jobs;
 mod limit;
 pub mod openapi;
+mod presets;
 mod problem;
+mod purge;
 pub mod serve;
+mod signing;
 mod transforms;
 mod unread;
 mod upload;
@@ -62,6 +65,15 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .unify()
         .boxed()
         .or(deletions::routes(context))
+        .unify()
+        .boxed()
+        .or(presets::routes(context))
+        .unify()
+        .boxed()
+        .or(signing::routes(context))
+        .unify()
+        .boxed()
+        .or(purge::routes(context))
         .unify()
         .boxed()
         .or(openapi::routes())

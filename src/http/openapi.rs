@@ -15,9 +15,9 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, delivery, events, health, images, imports, jobs, limit,
+    console, deletions, delivery, events, health, images, imports, jobs, limit, presets,
     problem::{Problem, answered},
-    transforms, upload, variants, webhooks,
+    purge, signing, transforms, upload, variants, webhooks,
 };
 use crate::domain::{
     error::{Error, Result},
@@ -43,6 +43,9 @@ use crate::domain::{
         events::of_job, events::of_account,
         webhooks::deliveries, webhooks::secret, webhooks::rotate,
         deletions::get, delivery::picture, delivery::preflight,
+        presets::list, presets::get, presets::put, presets::delete, presets::get_settings, presets::put_settings,
+        signing::create, signing::list, signing::delete, signing::sign, signing::sign_all,
+        purge::one, purge::tagged,
         health::health, health::ready, document, swagger, swagger_file,
         console::page, console::style, console::script,
     ),
@@ -52,9 +55,9 @@ use crate::domain::{
         (name = "images", description = "Pictures as they were uploaded"),
         (name = "transforms", description = "Making pictures from pictures"),
         (name = "variants", description = "Pictures made from pictures"),
-        (name = "delivery", description = "Pictures by URL"),
         (name = "jobs", description = "Work in the background"),
         (name = "webhooks", description = "Being told of a job's end"),
+        (name = "delivery", description = "Pictures by URL: what may be asked for, and signed"),
         (name = "operations", description = "The service itself"),
     ),
     security(("bearer" = [])),

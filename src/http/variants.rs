@@ -13,12 +13,14 @@ use super::{
     problem::answered,
 };
 use crate::{
+    adapters::db::jobs::LatestJobStatus,
     domain::{
         error::{Code, Error, Result},
         ids::{ImageId, UserId, VariantId},
+        job::JobStatus,
         variant::{Failure, Variant, VariantStatus},
     },
-    flows::{delete::delete_variant, metadata},
+    flows::{delete::delete_variant, metadata, purge::make_again},
 };
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
@@ -54,7 +56,7 @@ pub(super) struct VariantView {
     spec: Value,
     /// SHA-256 of the canonical spec, hex.
     spec_hash: String,
-    /// Version of the engine.
+    /// Version of the engine; 0 after a purge.
     engine: i32,
     status: VariantStatus,
     /// Null until it is ready, like the next three.
@@ -109,13 +111,16 @@ pub(super) async fn get(request: Request, id: String) -> Result<Response> {
 
 /// The variant's bytes.
 ///
-/// Before it is ready 409 `variant_not_ready`; if it could not be made, 422 with the reason.
+/// Before it is ready 409 `variant_not_ready`; if it could not be made, 422 with the reason. After a purge it is made again at once.
 #[utoipa::path(get, path = "/api/v1/variants/{id}/content", operation_id = "get_variant_content", tag = "variants",
     params(("id" = VariantId, Path)),
     responses((status = 200, content_type = "image/*"), (status = 206, content_type = "image/*"), (status = 304)))]
 pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    let variant = find(&request, user_id, &id).await?;
+    let mut variant = find(&request, user_id, &id).await?;
+    if is_to_be_made(&request, &variant).await? {
+        variant = make_again(request.services(), variant).await?;
+    }
     match (variant.status, variant.made, variant.error) {
         (VariantStatus::Ready, Some(made), _) => {
             let content = Content { format: made.format, object: made.object() };
@@ -127,6 +132,18 @@ pub(super) async fn picture(request: Request, id: String) -> Result<Response> {
             Err(Error::new(Code::VariantNotReady, detail).retry_after(1))
         }
     }
+}
+
+/// Whether a picture that was there before is to be made by whoever asks for it: a purge has given it up, and no job is to make it
+/// or was told not to.
+async fn is_to_be_made(request: &Request, variant: &Variant) -> Result<bool> {
+    if variant.status != VariantStatus::Pending || variant.is_purged() {
+        return Ok(variant.is_purged());
+    }
+    // Somebody has tried since, and had no luck.
+    let query = LatestJobStatus { variant_id: variant.id };
+    let latest = request.services().database.ask(query).await?;
+    Ok(matches!(latest, None | Some(JobStatus::Succeeded)))
 }
 
 /// Deletes a variant.

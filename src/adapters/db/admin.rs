@@ -5,12 +5,13 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Mode, Transaction,
+    Mode, Transaction, cdn, changes,
     error::Stop,
     tx::{Tx, binds},
     users::ChangePassword,
 };
 use crate::domain::{
+    delivery::ChangeKind,
     error::{Code, Error},
     ids::UserId,
     user::{Usage, User},
@@ -111,6 +112,10 @@ impl Transaction for SetDisabled {
         for user in &users {
             let binds = binds![user.id, self.disabled];
             tx.execute("UPDATE users SET disabled = $2 WHERE id = $1", binds).await?;
+            changes::of_account(tx, user.id, ChangeKind::Facts).await?;
+            if self.disabled {
+                cdn::forget_account(tx, user.id).await?;
+            }
         }
         Ok(users)
     }

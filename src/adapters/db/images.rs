@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Mode, Transaction,
+    Mode, Transaction, cdn, changes,
     deletions::{self, Scope},
     error::Stop,
     jobs, objects,
@@ -16,6 +16,7 @@ use super::{
     variants,
 };
 use crate::domain::{
+    delivery::ChangeKind,
     error::Error,
     format::Format,
     ids::{DeletionId, ImageId, UserId},
@@ -226,6 +227,56 @@ async fn get(tx: &mut Tx, user_id: UserId, id: ImageId) -> Result<Image, Stop> {
     image.ok_or_else(|| Error::not_found("image").into())
 }
 
+/// A picture, whosever it is; `None` if there is none.
+#[derive(Debug, Clone)]
+pub struct ImageForDelivery {
+    /// The picture.
+    pub id: ImageId,
+}
+
+impl Transaction for ImageForDelivery {
+    const NAME: &'static str = "images.for_delivery";
+    const MODE: Mode = Mode::Read;
+    type Output = Option<Image>;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Option<Image>, Stop> {
+        let sql = concat!("SELECT ", columns!(), " FROM images WHERE id = $1");
+        let rows: Vec<ImageRow> = tx.fetch_all(sql, binds![self.id]).await?;
+        Ok(with_tags(tx, rows).await?.pop())
+    }
+}
+
+/// Which of these pictures there are.
+#[derive(Debug, Clone)]
+pub struct ImagesThere {
+    /// Only those of this account.
+    pub user_id: Option<UserId>,
+    /// The pictures.
+    pub ids: Vec<ImageId>,
+}
+
+impl Transaction for ImagesThere {
+    const NAME: &'static str = "images.there";
+    const MODE: Mode = Mode::Read;
+    type Output = HashSet<ImageId>;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<HashSet<ImageId>, Stop> {
+        let mut there = HashSet::new();
+        for some in self.ids.chunks(500) {
+            let mut sql =
+                format!("SELECT id FROM images WHERE id IN ({})", placeholders(1, some.len()));
+            let mut values: Vec<Bind> = some.iter().copied().map(Bind::from).collect();
+            if let Some(user_id) = self.user_id {
+                values.push(user_id.into());
+                sql.push_str(&format!(" AND user_id = ${}", values.len()));
+            }
+            let rows: Vec<(Uuid,)> = tx.fetch_all(AssertSqlSafe(sql), values).await?;
+            there.extend(rows.into_iter().map(|(id,)| ImageId(id)));
+        }
+        Ok(there)
+    }
+}
+
 /// Where a page of a list begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
@@ -343,6 +394,12 @@ impl Transaction for PatchImage {
             tx.execute("DELETE FROM image_tags WHERE image_id = $1", binds![self.id]).await?;
             insert_tags(tx, self.user_id, self.id, tags).await?;
         }
+        if self.patch.public.is_some() || focus.is_some() {
+            changes::of_images(tx, self.user_id, &[self.id], ChangeKind::Facts).await?;
+        }
+        if self.patch.public == Some(false) {
+            cdn::forget(tx, &[self.id]).await?;
+        }
         get(tx, self.user_id, self.id).await
     }
 }
@@ -371,6 +428,16 @@ impl Transaction for DeleteImage {
         let scope = Scope::Image(self.id);
         let receipt =
             deletions::record(tx, self.user_id, self.deletion_id, scope, self.now).await?;
+        changes::of_images(tx, self.user_id, &[self.id], ChangeKind::Pictures).await?;
+        let fallback: Option<(Uuid,)> = tx
+            .fetch_optional(
+                "SELECT user_id FROM delivery_settings WHERE fallback_image_id = $1",
+                binds![self.id],
+            )
+            .await?;
+        if fallback.is_some() {
+            changes::of_account(tx, self.user_id, ChangeKind::Facts).await?;
+        }
         tx.execute("DELETE FROM images WHERE id = $1", binds![self.id]).await?;
         Ok(receipt)
     }

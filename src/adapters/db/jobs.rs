@@ -190,6 +190,29 @@ async fn unfinished(tx: &mut Tx, variant_id: VariantId) -> Result<Option<Job>, S
     row.map(Job::try_from).transpose()
 }
 
+/// How the last job stands that had a variant to make; `None` if none ever had.
+#[derive(Debug, Clone)]
+pub struct LatestJobStatus {
+    /// The variant.
+    pub variant_id: VariantId,
+}
+
+impl Transaction for LatestJobStatus {
+    const NAME: &'static str = "jobs.latest_status";
+    const MODE: Mode = Mode::Read;
+    type Output = Option<JobStatus>;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<Option<JobStatus>, Stop> {
+        let row: Option<(String,)> = tx
+            .fetch_optional(
+                "SELECT status FROM jobs WHERE variant_id = $1 ORDER BY id DESC LIMIT 1",
+                binds![self.variant_id],
+            )
+            .await?;
+        row.map(|(text,)| status(&text)).transpose()
+    }
+}
+
 /// Inserts a job in the first state that its watchers see.
 async fn insert(tx: &mut Tx, job: &Job) -> Result<(), Stop> {
     tx.execute(

@@ -124,7 +124,7 @@ pub(super) async fn attach(
             return Ok(object.key.clone());
         }
         if is_doomed(tx, &object.key).await? {
-            let cause = format_args!("{} was taken for the remains of a crash", object.key);
+            let cause = format_args!("{} was given up meanwhile", object.key);
             return Err(Error::unavailable("the storage", cause).into());
         }
     }
@@ -153,7 +153,18 @@ async fn is_doomed(tx: &mut Tx, key: &str) -> Result<bool, Stop> {
 }
 
 /// Counts off one use for each mention of a key; those that nobody uses any more.
-pub(super) async fn release(tx: &mut Tx, mut keys: Vec<String>) -> Result<Vec<String>, Stop> {
+pub(super) async fn release(tx: &mut Tx, keys: Vec<String>) -> Result<Vec<String>, Stop> {
+    count_off(tx, keys, "DELETE FROM objects").await
+}
+
+/// The same, where the rows that name them live on: of two who waited for the same making, the second may still come, and is told
+/// that what was made has gone.
+pub(super) async fn retire(tx: &mut Tx, keys: Vec<String>) -> Result<Vec<String>, Stop> {
+    count_off(tx, keys, "UPDATE objects SET refs = -1, shared = FALSE").await
+}
+
+/// See [`release`]; `end` is what becomes of the row of an object that nobody uses any more.
+async fn count_off(tx: &mut Tx, mut keys: Vec<String>, end: &str) -> Result<Vec<String>, Stop> {
     // In one order, so that two who release the same objects don't wait for each other in a circle.
     keys.sort_unstable();
     let mut unused = Vec::new();
@@ -176,7 +187,7 @@ pub(super) async fn release(tx: &mut Tx, mut keys: Vec<String>) -> Result<Vec<St
             let sql = "UPDATE objects SET refs = refs - 1 WHERE key = $1";
             tx.execute(sql, binds![repeated]).await?;
         }
-        let sql = format!("DELETE FROM objects WHERE key IN ({named}) AND refs <= 0 RETURNING key");
+        let sql = format!("{end} WHERE key IN ({named}) AND refs <= 0 RETURNING key");
         let gone: Vec<(String,)> = tx.fetch_all(AssertSqlSafe(sql), binds()).await?;
         unused.extend(gone.into_iter().map(|(key,)| key));
         // What no row describes was stored before there were any.

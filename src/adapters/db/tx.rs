@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::{Db, Mode, error::Stop};
 use crate::domain::ids::{
-    ApiKeyId, DeletionId, EventId, FamilyId, ImageId, JobId, TokenId, UserId, VariantId, WebhookId,
+    ApiKeyId, ChangeId, DeletionId, EventId, FamilyId, ImageId, JobId, TokenId, UserId, VariantId,
+    WebhookId,
 };
 
 /// The words in which the two databases differ.
@@ -252,6 +253,7 @@ macro_rules! bind_from {
 bind_from! {
     Uuid => |value| Id(value),
     ApiKeyId => |value| Id(value.0),
+    ChangeId => |value| Id(value.0),
     DeletionId => |value| Id(value.0),
     EventId => |value| Id(value.0),
     FamilyId => |value| Id(value.0),

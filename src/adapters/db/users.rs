@@ -1,20 +1,30 @@
 //! Accounts.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
 
 use super::{
-    Mode, Transaction,
+    Mode, Transaction, changes,
     deletions::{self, Scope},
     error::Stop,
     tokens,
     tx::{Tx, binds},
 };
 use crate::domain::{
+    delivery::ChangeKind,
     error::{Code, Error},
     ids::{DeletionId, UserId},
     image::Deletion,
     user::{Credentials, RefreshToken, Usage, User},
 };
+
+/// Holds an account until the transaction ends, for whoever counts what it has before adding to it.
+pub(super) async fn lock(tx: &mut Tx, id: UserId) -> Result<(), Stop> {
+    let sql = format!("SELECT id FROM users WHERE id = $1 {}", tx.dialect().for_update);
+    let row: Option<(Uuid,)> = tx.fetch_optional(AssertSqlSafe(sql), binds![id]).await?;
+    row.map(|_| ()).ok_or_else(|| Error::not_found("account").into())
+}
 
 /// Registers an account, and opens its first login.
 #[derive(Debug, Clone)]
@@ -49,7 +59,7 @@ impl Transaction for CreateUser {
 
 row! {
     struct CredentialsRow {
-        id: uuid::Uuid,
+        id: Uuid,
         username: String,
         password_hash: String,
         disabled: bool,
@@ -186,6 +196,7 @@ impl Transaction for DeleteUser {
         let scope = Scope::User(self.user_id);
         let receipt =
             deletions::record(tx, self.user_id, self.deletion_id, scope, self.now).await?;
+        changes::of_account(tx, self.user_id, ChangeKind::Pictures).await?;
         let deleted = tx.execute("DELETE FROM users WHERE id = $1", binds![self.user_id]).await?;
         if deleted == 0 {
             return Err(Error::not_found("account").into());

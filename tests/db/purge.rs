@@ -1,0 +1,169 @@
+//! What was made of a picture is given up, and made again under the same ids.
+
+use darkroom::{
+    adapters::db::{
+        deletions::PendingDeletions,
+        images::InsertImage,
+        jobs::{EnqueueTransform, JobById, LatestJobStatus},
+        purge::*,
+        users::UsageOf,
+        variants::*,
+    },
+    domain::{
+        error::Code,
+        ids::{ImageId, VariantId},
+        image::Image,
+        job::JobStatus,
+        user::User,
+        variant::{Failure, Variant, VariantStatus},
+    },
+};
+use uuid::Uuid;
+
+use crate::sandbox::{ENGINE, Sandbox, image, job, made, now, variant};
+
+const NOTHING: ImageId = ImageId(Uuid::nil());
+
+async fn complete(sandbox: &Sandbox, id: VariantId, key: &str) -> Variant {
+    sandbox.get(CompleteVariant { id, made: made(key), engine: ENGINE, now: now() }).await
+}
+
+async fn ready(sandbox: &Sandbox, image: &Image, number: u32, key: &str) -> Variant {
+    let reserved = sandbox.get(ReserveVariant { variant: variant(image, number) }).await;
+    complete(sandbox, reserved.id, key).await
+}
+
+async fn doomed(sandbox: &Sandbox) -> Vec<String> {
+    let pending = sandbox.get(PendingDeletions { after: None, limit: 100 }).await;
+    let mut keys: Vec<String> = pending.into_iter().map(|(_, key)| key).collect();
+    keys.sort();
+    keys
+}
+
+fn purge(image: &Image) -> PurgeImage {
+    PurgeImage { user_id: image.user_id, id: image.id, now: now() }
+}
+
+pub async fn a_purge_gives_up_all_that_was_made(sandbox: &Sandbox) {
+    let (ada, eve) = (sandbox.user("ada").await, sandbox.user("eve").await);
+    let (image, other) = (sandbox.image(&ada).await, sandbox.image(&ada).await);
+    let by_id = |id| VariantById { user_id: ada.id, id };
+    let first = ready(sandbox, &image, 1, "v1").await;
+    // Of one that is being remade, the former bytes are there.
+    let older = ready(sandbox, &image, 2, "v2").await;
+    let newer = Variant { engine: ENGINE + 1, ..variant(&image, 2) };
+    sandbox.get(ReserveVariant { variant: newer }).await;
+    let failed = sandbox.get(ReserveVariant { variant: variant(&image, 3) }).await;
+    let failure = Failure { code: "image_corrupt".to_owned(), detail: "it ends early".to_owned() };
+    sandbox.get(FailVariant { id: failed.id, failure }).await;
+    let waiting = sandbox.get(ReserveVariant { variant: variant(&image, 4) }).await;
+    let kept = ready(sandbox, &other, 1, "v5").await;
+
+    let theirs = PurgeImage { user_id: eve.id, ..purge(&image) };
+    assert_eq!(sandbox.refusal(theirs).await, Code::NotFound);
+    sandbox.get(purge(&image)).await;
+    assert_eq!(doomed(sandbox).await, ["v1", "v2"]);
+    for id in [first.id, older.id] {
+        let purged = sandbox.get(by_id(id)).await;
+        assert!(purged.is_purged(), "{purged:?}");
+        assert_eq!((purged.made, purged.error), (None, None));
+    }
+    let failed = sandbox.get(by_id(failed.id)).await;
+    assert_eq!((failed.status, failed.is_purged()), (VariantStatus::Failed, false));
+    assert_eq!(sandbox.get(by_id(waiting.id)).await, waiting);
+    assert_eq!(sandbox.get(by_id(kept.id)).await, kept);
+    let usage = sandbox.get(UsageOf { user_id: ada.id }).await;
+    assert_eq!((usage.images, usage.variants, usage.bytes), (2, 1, 2050));
+    sandbox.get(purge(&image)).await;
+    assert_eq!(doomed(sandbox).await, ["v1", "v2"], "there is nothing more to give up");
+
+    // It is made again, under its id.
+    let reserved = sandbox.get(ReserveVariant { variant: variant(&image, 1) }).await;
+    assert_eq!((reserved.id, reserved.engine), (first.id, ENGINE));
+    assert!(!reserved.is_purged());
+    assert_eq!(complete(sandbox, first.id, "v6").await.made, Some(made("v6")));
+}
+
+pub async fn a_purged_variant_is_a_new_jobs_work(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    let accept = async || {
+        let variant = variant(&image, 1);
+        let job = job(&variant);
+        sandbox.get(EnqueueTransform { variant, job, webhook_url: None }).await
+    };
+    ready(sandbox, &image, 1, "v1").await;
+    let (variant, done) = accept().await;
+    assert_eq!(done.status, JobStatus::Succeeded);
+    sandbox.get(purge(&image)).await;
+    let latest = || LatestJobStatus { variant_id: variant.id };
+    assert_eq!(sandbox.get(latest()).await, Some(JobStatus::Succeeded));
+    let (again, new) = accept().await;
+    assert_eq!((again.id, new.status), (variant.id, JobStatus::Queued));
+    assert_ne!(new.id, done.id);
+    assert_eq!(sandbox.get(latest()).await, Some(JobStatus::Queued));
+    sandbox.get(JobById { user_id: ada.id, id: done.id }).await;
+    let without = LatestJobStatus { variant_id: VariantId::new() };
+    assert_eq!(sandbox.get(without).await, None);
+}
+
+pub async fn bytes_that_others_share_stay(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let (one, two) = (sandbox.image(&ada).await, sandbox.image(&ada).await);
+    ready(sandbox, &one, 1, "v").await;
+    ready(sandbox, &one, 2, "v").await;
+    let shares = ready(sandbox, &two, 1, "v").await;
+    sandbox.get(purge(&one)).await;
+    assert_eq!(doomed(sandbox).await, [""; 0]);
+    assert_eq!(sandbox.get(VariantById { user_id: ada.id, id: shares.id }).await, shares);
+    sandbox.get(purge(&two)).await;
+    assert_eq!(doomed(sandbox).await, ["v"]);
+}
+
+/// Two wait for one making; between the first, who records it, and the second there is a purge.
+pub async fn who_comes_after_a_purge_with_what_was_made_before_is_told(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    let variant = ready(sandbox, &image, 1, "v1").await;
+    sandbox.get(purge(&image)).await;
+    let late = CompleteVariant { id: variant.id, made: made("v1"), engine: ENGINE, now: now() };
+    assert_eq!(sandbox.refusal(late).await, Code::DependencyUnavailable);
+    let by_id = VariantById { user_id: ada.id, id: variant.id };
+    assert!(sandbox.get(by_id).await.is_purged(), "no row names what has gone");
+    // The same bytes under another key are welcome.
+    let mut again = made("v2");
+    again.sha256 = made("v1").sha256;
+    let query = CompleteVariant { id: variant.id, made: again, engine: ENGINE, now: now() };
+    assert_eq!(sandbox.get(query).await.made.unwrap().object_key, "v2");
+    assert_eq!(doomed(sandbox).await, ["v1"]);
+}
+
+async fn tagged(sandbox: &Sandbox, user: &User, tag: &str) -> Image {
+    let image = Image { tags: vec![tag.to_owned()], ..image(user.id) };
+    sandbox.get(InsertImage { image: image.clone(), is_stored: false, jobs: Vec::new() }).await;
+    image
+}
+
+pub async fn a_label_is_purged_some_pictures_at_a_time(sandbox: &Sandbox) {
+    let (ada, eve) = (sandbox.user("ada").await, sandbox.user("eve").await);
+    let mut cats = Vec::new();
+    for number in 0..5 {
+        let cat = tagged(sandbox, &ada, "cat").await;
+        ready(sandbox, &cat, 1, &format!("cat{number}")).await;
+        cats.push(cat.id);
+    }
+    let dog = tagged(sandbox, &ada, "dog").await;
+    let theirs = tagged(sandbox, &eve, "cat").await;
+    let spared = [ready(sandbox, &dog, 1, "dog").await, ready(sandbox, &theirs, 1, "eve").await];
+    let some =
+        |after| PurgeTag { user_id: ada.id, tag: "cat".to_owned(), after, limit: 3, now: now() };
+    assert_eq!(sandbox.get(some(NOTHING)).await, cats[..3]);
+    assert_eq!(doomed(sandbox).await, ["cat0", "cat1", "cat2"]);
+    assert_eq!(sandbox.get(some(cats[2])).await, cats[3..]);
+    assert_eq!(sandbox.get(some(cats[4])).await, []);
+    assert_eq!(doomed(sandbox).await.len(), 5);
+    for variant in spared {
+        let by_id = VariantById { user_id: variant.user_id, id: variant.id };
+        assert_eq!(sandbox.get(by_id).await, variant);
+    }
+}
