@@ -27,6 +27,7 @@ pub async fn delete_image(services: &Services, user_id: UserId, id: ImageId) -> 
     let deletion_id = DeletionId::new();
     let query = DeleteImage { user_id, id, deletion_id, now: now() };
     let (deletion, _) = services.database.ask(query).await?;
+    services.delivery.changed();
     services.deletions.ring();
     Ok(deletion)
 }
@@ -53,6 +54,7 @@ pub async fn delete_user(services: &Services, user_id: UserId) -> Result<Deletio
     let deletion_id = DeletionId::new();
     let query = DeleteUser { user_id, deletion_id, now: now() };
     let (deletion, _) = services.database.ask(query).await?;
+    services.delivery.changed();
     services.deletions.ring();
     Ok(deletion)
 }

@@ -82,7 +82,9 @@ pub async fn patch_image(
     patch: ImagePatch,
 ) -> Result<Image> {
     image_changes(services, user_id, id).await;
-    services.database.ask(PatchImage { user_id, id, patch }).await
+    let image = services.database.ask(PatchImage { user_id, id, patch }).await?;
+    services.delivery.changed();
+    Ok(image)
 }
 
 /// To be said before a picture, or a variant of it, is changed or deleted.

@@ -9,7 +9,7 @@ use crate::{
     adapters::db::{
         delivery::PutDeliverySettings,
         now,
-        presets::{PresetsOf, PutPreset},
+        presets::{DeletePreset, PresetsOf, PutPreset},
     },
     domain::{
         delivery::{MAX_TRANSFORMATION, Preset, Settings},
@@ -91,7 +91,19 @@ pub async fn put(
 ) -> Result<(Preset, bool)> {
     overlays::check(services, user_id, named).await?;
     let query = PutPreset { user_id, name, spec: spec.canonical(), now: now() };
-    services.database.ask(query).await
+    let put = services.database.ask(query).await?;
+    services.delivery.changed();
+    Ok(put)
+}
+
+/// Takes a name back.
+///
+/// # Errors
+/// `not_found`.
+pub async fn delete(services: &Services, user_id: UserId, name: String) -> Result<()> {
+    services.database.ask(DeletePreset { user_id, name }).await?;
+    services.delivery.changed();
+    Ok(())
 }
 
 /// Puts other settings in the place of an account's.
@@ -115,5 +127,7 @@ pub async fn put_settings(services: &Services, user_id: UserId, settings: Settin
     if !faults.is_empty() {
         return Err(Error::invalid(faults));
     }
-    services.database.ask(PutDeliverySettings { user_id, settings }).await
+    services.database.ask(PutDeliverySettings { user_id, settings }).await?;
+    services.delivery.changed();
+    Ok(())
 }

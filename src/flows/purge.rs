@@ -30,6 +30,7 @@ const TOGETHER: u32 = 100;
 pub async fn purge_image(services: &Services, user_id: UserId, id: ImageId) -> Result<()> {
     image_changes(services, user_id, id).await;
     services.database.ask(PurgeImage { user_id, id, now: now() }).await?;
+    services.delivery.changed();
     services.deletions.ring();
     Ok(())
 }
@@ -44,6 +45,7 @@ pub async fn purge_tag(services: &Services, user_id: UserId, tag: String) -> Res
         account_changes(services, user_id).await;
         let some = PurgeTag { user_id, tag: tag.clone(), after, limit: TOGETHER, now: now() };
         let some = services.database.ask(some).await?;
+        services.delivery.changed();
         services.deletions.ring();
         purged += some.len();
         match some.last() {

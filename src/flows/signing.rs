@@ -10,7 +10,7 @@ use crate::{
     adapters::{
         db::{
             now,
-            signing_keys::{EnsureSigningKey, InsertSigningKey, SigningKeysOf},
+            signing_keys::{DeleteSigningKey, EnsureSigningKey, InsertSigningKey, SigningKeysOf},
         },
         signature::{Signed, expiry, new_key_id},
         token::random,
@@ -80,7 +80,18 @@ pub async fn create_key(
 ) -> Result<SigningKey> {
     let key = new_key(user_id, name)?;
     services.database.ask(InsertSigningKey { key: key.clone() }).await?;
+    services.delivery.changed();
     Ok(key)
+}
+
+/// Takes a key back: what it has signed is refused.
+///
+/// # Errors
+/// `not_found`.
+pub async fn delete_key(services: &Services, user_id: UserId, id: String) -> Result<()> {
+    services.database.ask(DeleteSigningKey { user_id, id }).await?;
+    services.delivery.changed();
+    Ok(())
 }
 
 fn new_key(user_id: UserId, name: Option<String>) -> Result<SigningKey> {
@@ -95,7 +106,9 @@ async fn key(services: &Services, user_id: UserId) -> Result<SigningKey> {
         Some(newest) => Ok(newest),
         None => {
             let key = new_key(user_id, None)?;
-            services.database.ask(EnsureSigningKey { key }).await
+            let key = services.database.ask(EnsureSigningKey { key }).await?;
+            services.delivery.changed();
+            Ok(key)
         }
     }
 }

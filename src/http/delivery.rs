@@ -39,9 +39,9 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
     let get = warp::path("i")
         .and(warp::get())
         .and(context.request())
-        .then(|request| async { open(answered(picture(request)).await) });
-    let ask = warp::path("i").and(warp::options()).map(preflight);
-    get.or(ask).unify().boxed()
+        .then(|request| answered(picture(request)));
+    let ask = warp::path("i").and(warp::options()).then(|| answered(preflight()));
+    get.or(ask).unify().map(open).boxed()
 }
 
 /// A picture, transformed.
@@ -190,7 +190,7 @@ fn open(mut response: Response) -> Response {
 /// What a browser asks before it sends headers that a page has chosen.
 #[utoipa::path(options, path = "/i/{path}", operation_id = "deliver_preflight", tag = "delivery",
     params(("path" = String, Path)), responses((status = 204, description = "pages of any origin may")), security(()))]
-pub(super) fn preflight() -> Response {
+pub(super) async fn preflight() -> Result<Response> {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -202,7 +202,7 @@ pub(super) fn preflight() -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    open(response)
+    Ok(response)
 }
 
 /// The parameters that count, as they were sent; of several of one name the first.

@@ -85,8 +85,14 @@ impl Modify for Shared {
             )
             .build();
         for path in document.paths.paths.values_mut() {
-            let operations: [&mut Option<Operation>; 5] =
-                [&mut path.get, &mut path.post, &mut path.put, &mut path.patch, &mut path.delete];
+            let operations: [&mut Option<Operation>; 6] = [
+                &mut path.get,
+                &mut path.post,
+                &mut path.put,
+                &mut path.patch,
+                &mut path.delete,
+                &mut path.options,
+            ];
             for operation in operations.into_iter().flatten() {
                 let responses = &mut operation.responses.responses;
                 for (status, response) in responses.iter_mut() {

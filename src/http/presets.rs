@@ -15,7 +15,7 @@ use super::{
 use crate::{
     adapters::db::{
         delivery::DeliverySettings,
-        presets::{DeletePreset, PresetByName, PresetsOf},
+        presets::{PresetByName, PresetsOf},
     },
     domain::{
         delivery::{MAX_ALLOWED, Preset, Settings, check_preset_name},
@@ -195,7 +195,7 @@ fn read(value: &Value, profile: Profile) -> Result<(Spec, Vec<(String, ImageId)>
     params(("name" = String, Path)), responses((status = 204)))]
 pub(super) async fn delete(request: Request, name: String) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    request.services().database.ask(DeletePreset { user_id, name }).await?;
+    presets::delete(request.services(), user_id, name).await?;
     Ok(no_content())
 }
 

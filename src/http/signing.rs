@@ -15,7 +15,7 @@ use super::{
     problem::answered,
 };
 use crate::{
-    adapters::db::signing_keys::{DeleteSigningKey, SigningKeysOf},
+    adapters::db::signing_keys::SigningKeysOf,
     domain::{
         delivery::SigningKey,
         error::{Error, Fault, Result},
@@ -133,7 +133,7 @@ pub(super) async fn list(request: Request) -> Result<Response> {
     params(("id" = String, Path)), responses((status = 204)))]
 pub(super) async fn delete(request: Request, id: String) -> Result<Response> {
     let user_id = request.caller().await?.logged_in()?.user_id;
-    request.services().database.ask(DeleteSigningKey { user_id, id }).await?;
+    signing::delete_key(request.services(), user_id, id).await?;
     Ok(no_content())
 }
 

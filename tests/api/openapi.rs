@@ -133,7 +133,9 @@ fn is_documented(templates: &BTreeSet<&str>, path: &str) -> bool {
     templates.iter().any(|template| {
         let (template, path): (Vec<_>, Vec<_>) =
             (template.split('/').collect(), path.split('/').collect());
-        template.len() == path.len()
+        // What a picture is to become has slashes of its own.
+        let whole = template == ["", "i", "{path}"] && path.len() > template.len();
+        (template.len() == path.len() || whole)
             && template.iter().zip(&path).all(|(pattern, segment)| {
                 pattern == segment || pattern.starts_with('{') && !segment.is_empty()
             })
