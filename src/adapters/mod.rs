@@ -9,6 +9,7 @@ pub mod cache;
 pub mod db;
 pub mod fetch;
 pub mod password;
+pub mod pictures;
 pub mod queue;
 pub mod secret;
 pub mod signature;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     Auth, Config, Database, DatabaseLocation, Engine, Environment, Http, Log, LogFormat, Queue,
-    RateLimits, Redis, fetch,
+    RateLimits, Redis, cache, fetch,
     kind::{Value, time},
     machine, redis,
     report::{Fault, Faults, Warning},
@@ -294,6 +294,7 @@ fn config(
         transform_threads: values.number("TRANSFORM_THREADS")?,
         transform_memory: values.number("TRANSFORM_MEMORY")?,
         transform_profile: profile_of(values)?,
+        cache: cache::meant(values)?,
         queue: queue_of(values, broker)?,
         startup_timeout: values.time("STARTUP_TIMEOUT")?,
         drain_timeout: values.time("DRAIN_TIMEOUT")?,

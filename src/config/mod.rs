@@ -3,6 +3,7 @@
 //! One table ([`TABLE`]) names every variable, with its default and what it accepts; parsing, `darkroom
 //! config`, warnings of misspelt names and the reference in README.md all follow it.
 
+mod cache;
 mod check;
 mod describe;
 mod fetch;
@@ -21,6 +22,7 @@ mod table;
 mod tests;
 
 pub use self::{
+    cache::Cache,
     describe::reference_markdown,
     fetch::{Closure, Fetch, Opening},
     kind::{Kind, Value},
@@ -73,6 +75,8 @@ pub struct Config {
     pub transform_memory: u64,
     /// `TRANSFORM_PROFILE`: what a spec means that names no profile.
     pub transform_profile: Profile,
+    /// Where pictures are at hand that are served by URL.
+    pub cache: Cache,
     /// How jobs come to workers.
     pub queue: Queue,
     /// `STARTUP_TIMEOUT`: how long the database may take to answer at start.

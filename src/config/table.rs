@@ -87,6 +87,10 @@ pub const TABLE: &[Variable] = &[
     row("STARTUP_TIMEOUT", Text("10s"), Kind::Time(1, HOUR), "Time for the database to answer at start."),
     row("QUEUE_PREFETCH_COUNT", Text("5"), Kind::Number(1, 1_000), "Jobs that one worker holds at a time."),
 
+    row("CACHE_MEMORY", Text("64MiB"), Kind::Size(0, 1024 * GIB), "Memory for pictures that are served by URL; 0 keeps none."),
+    row("CACHE_DIR", Computed("`cache` in `DATA_DIR`"), Kind::Directory, "Where such pictures are kept on the disk of this machine; processes may share it."),
+    row("CACHE_DISK", Text("1GiB"), Kind::Size(0, 1024 * GIB), "Disk that each process may take there; 0 keeps none."),
+
     row("FETCH_ALLOW", Unset, Kind::Openings, "What imports and webhooks may reach although it is not public, or not on port 80 or 443; 0.0.0.0/0 and ::/0 open a port on public addresses only."),
     row("FETCH_DENY", Unset, Kind::Closures, "What imports and webhooks may not reach although it is public; a host means all under it too."),
     row("FETCH_TIMEOUT", Text("10s"), Kind::Time(1, 4 * MINUTE), "Time for one import, or for one delivery of a webhook."),
