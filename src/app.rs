@@ -258,7 +258,8 @@ impl App {
         let _ = tokio::time::timeout_at(
             deadline.checked_sub(STORING_SHARE).unwrap_or(deadline),
             self.services.delivery.finish(),
-        ).await;
+        )
+        .await;
         self.tree.drain(deadline).await
     }
 }

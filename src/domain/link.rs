@@ -20,10 +20,12 @@ impl<'a> Link<'a> {
     /// Takes what follows [`PREFIX`] apart. Whether it means anything is not looked at: a signature can be checked first.
     pub fn read(path: &'a str) -> Self {
         let (signature, path) = match path.split_once('/') {
-            Some((first, rest)) => match first.strip_prefix("s--").and_then(|it| it.strip_suffix("--")) {
-                Some(signature) => (Some(signature), rest),
-                None => (None, path),
-            },
+            Some((first, rest)) => {
+                match first.strip_prefix("s--").and_then(|it| it.strip_suffix("--")) {
+                    Some(signature) => (Some(signature), rest),
+                    None => (None, path),
+                }
+            }
             None => (None, path),
         };
         let (transformation, file) = path.rsplit_once('/').unwrap_or(("", path));
@@ -42,7 +44,9 @@ impl<'a> Link<'a> {
     /// Whether it is made of the names of presets and of nothing else.
     pub fn is_presets_only(&self) -> bool {
         self.transformation.split('/').all(|component| {
-            component.strip_prefix("t_").is_some_and(|name| !name.is_empty() && !name.contains([',', '%']))
+            component
+                .strip_prefix("t_")
+                .is_some_and(|name| !name.is_empty() && !name.contains([',', '%']))
         })
     }
 }
@@ -64,11 +68,14 @@ mod tests {
     fn a_path_is_taken_apart() {
         let file = format!("{ID}.webp");
         for (path, expected) in [
-            (format!("c_fill,w_3/e_sepia/{file}"), (None, "c_fill,w_3/e_sepia", Some(Some("webp")))),
+            (
+                format!("c_fill,w_3/e_sepia/{file}"),
+                (None, "c_fill,w_3/e_sepia", Some(Some("webp"))),
+            ),
             (format!("t_small/{ID}"), (None, "t_small", Some(None))),
             (format!("s--k.x--/w_3/{file}"), (Some("k.x"), "w_3", Some(Some("webp")))),
             (format!("s--k.x--/{file}"), (Some("k.x"), "", Some(Some("webp")))),
-            (file.clone(), (None, "", Some(Some("webp")))),
+            (file, (None, "", Some(Some("webp")))),
             ("w_3/picture.jpg".to_owned(), (None, "w_3", None)),
             ("s--k.x--".to_owned(), (None, "", None)),
             (String::new(), (None, "", None)),

@@ -144,7 +144,12 @@ async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>>
 ///
 /// # Errors
 /// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
-pub async fn keep(services: &Services, image: &Image, spec: &Spec, painted: &Painted) -> Result<()> {
+pub async fn keep(
+    services: &Services,
+    image: &Image,
+    spec: &Spec,
+    painted: &Painted,
+) -> Result<()> {
     let variant = plan(image, spec);
     let variant = services.database.ask(ReserveVariant { variant }).await?;
     if variant.status != VariantStatus::Ready {

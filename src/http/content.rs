@@ -76,10 +76,8 @@ pub(super) fn bounds(
     headers.insert(header::CONTENT_LENGTH, length.into());
     if let Some(part) = part {
         let value = format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1));
-        headers.insert(
-            header::CONTENT_RANGE,
-            HeaderValue::from_str(&value).map_err(Error::internal)?,
-        );
+        headers
+            .insert(header::CONTENT_RANGE, HeaderValue::from_str(&value).map_err(Error::internal)?);
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(())
@@ -119,7 +117,11 @@ impl Version {
     ///
     /// # Errors
     /// The answer, if there is no such part.
-    pub fn part(&self, headers: &HeaderMap, size: u64) -> Result<Option<Range<u64>>, Box<Response>> {
+    pub fn part(
+        &self,
+        headers: &HeaderMap,
+        size: u64,
+    ) -> Result<Option<Range<u64>>, Box<Response>> {
         let Some(range) = headers.get(header::RANGE).and_then(|range| range.to_str().ok()) else {
             return Ok(None);
         };

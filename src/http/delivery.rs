@@ -165,7 +165,8 @@ fn depends(headers: &mut HeaderMap, asks: Asks) {
     for (_, name) in of.into_iter().filter(|(depends, _)| *depends) {
         headers.append(header::VARY, HeaderValue::from_static(name));
     }
-    for (_, name) in of.into_iter().filter(|(depends, name)| *depends && name.starts_with("Sec-CH")) {
+    for (_, name) in of.into_iter().filter(|(depends, name)| *depends && name.starts_with("Sec-CH"))
+    {
         headers.append("accept-ch", HeaderValue::from_static(name));
     }
 }
@@ -218,7 +219,10 @@ impl<'a> Query<'a> {
             let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
             pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
         };
-        Self { exp: value("exp"), dl: value("dl").filter(|value| !matches!(*value, "" | "0" | "false")) }
+        Self {
+            exp: value("exp"),
+            dl: value("dl").filter(|value| !matches!(*value, "" | "0" | "false")),
+        }
     }
 }
 
@@ -231,7 +235,8 @@ fn canonical(request: &Request, query: &Query<'_>) -> String {
 /// What the picture is saved as: `wanted`, or with `1` the image's own name.
 fn file_name(wanted: &str, plan: &Plan, found: &Found) -> String {
     let wanted = percent_encoding::percent_decode_str(wanted).decode_utf8_lossy();
-    let name = if matches!(&*wanted, "1" | "true") { plan.image.filename.as_str() } else { &wanted };
+    let name =
+        if matches!(&*wanted, "1" | "true") { plan.image.filename.as_str() } else { &wanted };
     // Of a path its last part: nothing is saved anywhere else than the client chooses.
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = match name.rsplit_once('.') {
@@ -265,7 +270,11 @@ fn disposition(name: &str) -> Result<HeaderValue> {
         .remove(b'|')
         .remove(b'~');
     let plain = |letter: char| {
-        if letter.is_ascii_graphic() && !"\"\\%".contains(letter) || letter == ' ' { letter } else { '_' }
+        if letter.is_ascii_graphic() && !"\"\\%".contains(letter) || letter == ' ' {
+            letter
+        } else {
+            '_'
+        }
     };
     let ascii: String = name.chars().map(plain).collect();
     let mut value = format!("attachment; filename=\"{ascii}\"");
@@ -281,7 +290,9 @@ fn hints(headers: &HeaderMap) -> Hints {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let number = |names: [&str; 2]| {
         let mut values = names.into_iter().filter_map(text);
-        values.find_map(|value| value.parse::<f64>().ok()).filter(|value| value.is_finite() && *value > 0.0)
+        values
+            .find_map(|value| value.parse::<f64>().ok())
+            .filter(|value| value.is_finite() && *value > 0.0)
     };
     // A picture is never wider than a few thousand pixels.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -296,7 +307,8 @@ fn hints(headers: &HeaderMap) -> Hints {
 /// How long a client waits that prefers to be told later (RFC 7240): as long as it says, and no longer than a picture may take.
 fn patience(headers: &HeaderMap, longest: Duration) -> Option<Duration> {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let preferences: Vec<_> = values.flat_map(|value| value.split([',', ';'])).map(str::trim).collect();
+    let preferences: Vec<_> =
+        values.flat_map(|value| value.split([',', ';'])).map(str::trim).collect();
     preferences.iter().find(|name| name.eq_ignore_ascii_case("respond-async"))?;
     let wait = preferences.iter().find_map(|preference| {
         let (name, value) = preference.split_once('=')?;

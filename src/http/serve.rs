@@ -270,7 +270,8 @@ fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> 
         response.map(UnsyncBoxBody::new)
     });
     let compressed = CompressionLayer::new().layer(Exchange::new(exchange));
-    let compressed = Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new)));
+    let compressed =
+        Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new)));
     Answer::new(tower::service_fn(move |request: Request<Incoming>| {
         let is_picture = request.uri().path().starts_with(link::PREFIX);
         if is_picture { pictures.clone() } else { compressed.clone() }.oneshot(request)

@@ -98,6 +98,15 @@ pub struct Timings {
     pub encode: Duration,
 }
 
+impl Timings {
+    /// The value of a `Server-Timing` header, in milliseconds.
+    pub fn server_timing(&self) -> String {
+        [("decode", self.decode), ("resize", self.process), ("encode", self.encode)]
+            .map(|(name, time)| format!("{name};dur={:.1}", time.as_secs_f64() * 1e3))
+            .join(", ")
+    }
+}
+
 /// The files of the pictures that watermarks show.
 pub type Overlays = BTreeMap<ImageId, Bytes>;
 

@@ -172,7 +172,8 @@ async fn unsigned_only_what_is_public_and_allowed_is_shown() {
     let (_, bytes) = picture(get(&sandbox, &at("t_small"))).await;
     assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 30);
 
-    allow(&ada, json!({ "allowed": ["c_fill,w_50,h_50", "t_small/e_sepia"], "strict": true })).await;
+    allow(&ada, json!({ "allowed": ["c_fill,w_50,h_50", "t_small/e_sepia"], "strict": true }))
+        .await;
     picture(get(&sandbox, &at("c_fill,w_50,h_50"))).await;
     picture(get(&sandbox, &at("h_50,w_50,c_fill"))).await;
     picture(get(&sandbox, &at("t_small/e_sepia"))).await;
@@ -273,10 +274,7 @@ async fn answers_say_what_caches_and_browsers_have_to_know() {
         let answer = sent(held).await;
         assert_eq!(answer.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(told(answer.headers(), "etag"), etag);
-        assert_eq!(
-            told(answer.headers(), "cache-control"),
-            "public, max-age=31536000, immutable"
-        );
+        assert_eq!(told(answer.headers(), "cache-control"), "public, max-age=31536000, immutable");
         assert!(answer.bytes().await.unwrap().is_empty());
     }
     for other in [
@@ -433,7 +431,8 @@ async fn what_an_earlier_engine_made_is_shown_until_it_is_made_anew() {
     let image = open(&ada).await;
     let path = format!("/i/w_70/{image}.png");
     let (_, bytes) = picture(get(&sandbox, &path)).await;
-    let status = async || ada.get(&format!("/api/v1/images/{image}/variants")).await["variants"][0].clone();
+    let status =
+        async || ada.get(&format!("/api/v1/images/{image}/variants")).await["variants"][0].clone();
     eventually(async || (status().await["status"] == "ready").then_some(())).await;
     let engine = status().await["engine"].as_i64().unwrap();
     let file = format!("sqlite://{}", sandbox.data_dir().join("darkroom.db").display());
@@ -445,7 +444,10 @@ async fn what_an_earlier_engine_made_is_shown_until_it_is_made_anew() {
     assert_eq!(old, bytes);
     assert_eq!(told(&headers, "x-cache"), "hit");
     assert!(told(&headers, "cache-control").contains("stale-while-revalidate"));
-    eventually(async || (status().await["engine"] == engine && status().await["status"] == "ready").then_some(())).await;
+    eventually(async || {
+        (status().await["engine"] == engine && status().await["status"] == "ready").then_some(())
+    })
+    .await;
     let fresh = eventually(async || {
         let (headers, _) = picture(get(&sandbox, &path)).await;
         (!told(&headers, "cache-control").contains("stale")).then_some(headers)
@@ -466,8 +468,7 @@ async fn something_else_is_shown_for_what_can_not_be() {
     problem(get(&sandbox, &path).send().await, 422, "image_corrupt").await;
 
     let instead = upload(&ada, quarters(80, 80, ImageFormat::Png), "instead").await;
-    let settings =
-        json!({ "allowed": [], "strict": false, "fallback_image_id": instead });
+    let settings = json!({ "allowed": [], "strict": false, "fallback_image_id": instead });
     allow(&ada, settings).await;
     let (headers, bytes) = picture(get(&sandbox, &path)).await;
     assert_eq!(told(&headers, "x-fallback"), "image_corrupt");

@@ -154,6 +154,15 @@ impl Pictures {
         }
     }
 
+    /// Forgets what is in memory. What is on the disk stays, for whoever knows what should be there before he asks.
+    pub fn forget_memory(&self) {
+        let mut epoch = self.epoch.write().unwrap_or_else(PoisonError::into_inner);
+        *epoch += 1;
+        if let Some(memory) = &self.memory {
+            memory.forget_all();
+        }
+    }
+
     /// Forgets everything.
     pub fn forget_all(&self) {
         let mut epoch = self.epoch.write().unwrap_or_else(PoisonError::into_inner);

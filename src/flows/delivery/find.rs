@@ -237,4 +237,3 @@ async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
         Err(imaging::Failure::Refused(error)) => Err(error),
     }
 }
-

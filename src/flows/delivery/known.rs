@@ -14,10 +14,7 @@ use moka::sync::Cache;
 use crate::{
     actors::address::Address,
     adapters::db::{
-        Db,
-        delivery::DeliveryAccount,
-        images::ImageForDelivery,
-        signing_keys::SigningKeyById,
+        Db, delivery::DeliveryAccount, images::ImageForDelivery, signing_keys::SigningKeyById,
     },
     domain::{
         delivery::{Account, Change, SigningKey},
@@ -135,11 +132,7 @@ impl Known {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn image(
-        &self,
-        database: &Address<Db>,
-        id: ImageId,
-    ) -> Result<Arc<Fact<Image>>> {
+    pub async fn image(&self, database: &Address<Db>, id: ImageId) -> Result<Arc<Fact<Image>>> {
         let look_up = async || database.ask(ImageForDelivery { id }).await;
         self.remembered(&self.images, id, look_up).await
     }
@@ -148,11 +141,7 @@ impl Known {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn owner(
-        &self,
-        database: &Address<Db>,
-        user_id: UserId,
-    ) -> Result<Arc<Fact<Owner>>> {
+    pub async fn owner(&self, database: &Address<Db>, user_id: UserId) -> Result<Arc<Fact<Owner>>> {
         let look_up = async || {
             let found = database.ask(DeliveryAccount { user_id }).await?;
             let account = found.filter(|found| !found.disabled);
@@ -165,11 +154,7 @@ impl Known {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn key(
-        &self,
-        database: &Address<Db>,
-        id: &str,
-    ) -> Result<Arc<Fact<SigningKey>>> {
+    pub async fn key(&self, database: &Address<Db>, id: &str) -> Result<Arc<Fact<SigningKey>>> {
         let look_up = async || {
             let found = database.ask(SigningKeyById { id: id.to_owned() }).await?;
             Ok(found.filter(|(_, disabled)| !disabled).map(|(key, _)| key))

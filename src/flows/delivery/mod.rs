@@ -34,7 +34,10 @@ use crate::{
     },
 };
 
-pub use self::{find::Found, plan::{Ask, Plan}};
+pub use self::{
+    find::Found,
+    plan::{Ask, Plan},
+};
 
 /// Plans that are remembered, in bytes, about.
 const PLANS: u64 = 16 << 20;
@@ -65,7 +68,8 @@ pub struct Delivery {
 impl Delivery {
     /// Nothing is known yet; `pictures` has what a former process left.
     pub fn new(pictures: Pictures, profile: Profile) -> Self {
-        let weight = |key: &String, _: &Arc<Plan>| u32::try_from(key.len() + 1024).unwrap_or(u32::MAX);
+        let weight =
+            |key: &String, _: &Arc<Plan>| u32::try_from(key.len() + 1024).unwrap_or(u32::MAX);
         Self {
             known: Known::new(profile),
             feed: Feed::default(),

@@ -124,7 +124,8 @@ impl Planner<'_> {
         let (id, ext) = link.picture().ok_or_else(missing)?;
         let image = self.delivery.known.image(self.database, id).await?;
         rests_on.push(image.gone());
-        let is_shown = |image: &&Image| signer.map_or(image.public, |signer| signer == image.user_id);
+        let is_shown =
+            |image: &&Image| signer.map_or(image.public, |signer| signer == image.user_id);
         let Some(image) = image.there().filter(is_shown).cloned() else {
             return Err(Refusal { error: missing(), account });
         };
@@ -156,7 +157,8 @@ impl Planner<'_> {
         let rests_on = vec![image.gone(), account.gone()];
         let image = image.there().filter(|image| image.user_id == owner.id)?.clone();
         let link = Link::read(&ask.path);
-        let (mut spec, asks) = self.delivery.known.read(link.transformation, owner, &ask.hints).ok()?;
+        let (mut spec, asks) =
+            self.delivery.known.read(link.transformation, owner, &ask.hints).ok()?;
         if let (None, Some((_, Some(ext)))) = (spec.format, link.picture()) {
             spec.format = Some(FormatChoice::Fixed(format(ext).ok()?));
         }
@@ -221,7 +223,10 @@ impl Planner<'_> {
 }
 
 fn no_overlay(id: ImageId) -> Error {
-    Error::new(Code::TransformImpossible, format!("there is no image {id} to be laid over this one"))
+    Error::new(
+        Code::TransformImpossible,
+        format!("there is no image {id} to be laid over this one"),
+    )
 }
 
 /// Why somebody may have what they ask for.
