@@ -22,6 +22,8 @@ mod metadata;
 mod objects;
 mod openapi;
 mod pictures;
+mod presets;
+mod purge;
 mod redis;
 #[path = "../cache/server.rs"]
 mod redis_server;
@@ -29,6 +31,7 @@ mod redis_server;
 #[allow(dead_code)] // Each suite asks something else of it.
 mod s3_server;
 mod sandbox;
+mod signing;
 mod storage;
 mod supervision;
 mod transforms;

@@ -37,7 +37,7 @@ fn operations(document: &Value) -> Vec<(&str, Method, &Value)> {
 /// A path that fits a template.
 fn filled(template: &str) -> String {
     let id = uuid::Uuid::now_v7().to_string();
-    template.replace("{id}", &id).replace("{file}", "swagger-ui.css")
+    template.replace("{id}", &id).replace("{file}", "swagger-ui.css").replace("{name}", "card")
 }
 
 #[tokio::test]
