@@ -1,7 +1,7 @@
 //! What serving keeps at hand: pictures in memory, and below it on the disk of this machine. Both are bounded, and both may lose
 //! anything at any time; what they are told to forget they never give again.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -64,6 +64,12 @@ impl Key {
     }
 }
 
+fn end(epoch: &RwLock<u64>) -> RwLockWriteGuard<'_, u64> {
+    let mut epoch = epoch.write().unwrap_or_else(PoisonError::into_inner);
+    *epoch += 1;
+    epoch
+}
+
 /// Where a picture was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tier {
@@ -73,7 +79,7 @@ pub enum Tier {
     Disk,
 }
 
-/// A point in time: nothing was forgotten between two that are equal.
+/// A point in the time of one image: nothing of it was forgotten between two that are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
@@ -84,8 +90,38 @@ const LARGEST: u64 = 8;
 pub struct Pictures {
     memory: Option<Memory>,
     disk: Option<Arc<Disk>>,
-    /// Read while a picture is put, written while one is forgotten: so nothing is put that was looked up before the forgetting.
-    epoch: RwLock<u64>,
+    epochs: Epochs,
+}
+
+/// Read while a picture is put, written while one is forgotten: so nothing is put that was looked up before the forgetting. Several
+/// images share one, by chance; then something is not kept that could have been.
+struct Epochs([RwLock<u64>; STRIPES]);
+
+const STRIPES: usize = 64;
+
+impl Epochs {
+    fn of(&self, image: ImageId) -> &RwLock<u64> {
+        let [.., last] = image.0.into_bytes();
+        // A remainder lies within.
+        #[allow(clippy::indexing_slicing)]
+        &self.0[usize::from(last) % STRIPES]
+    }
+
+    /// Whether it is still `epoch` for `image`, and stays so as long as what is returned is held.
+    fn hold(&self, image: ImageId, epoch: Epoch) -> Option<RwLockReadGuard<'_, u64>> {
+        let now = self.of(image).read().unwrap_or_else(PoisonError::into_inner);
+        (Epoch(*now) == epoch).then_some(now)
+    }
+
+    /// Begins another epoch for `image`, once what is returned is dropped.
+    fn end(&self, image: ImageId) -> RwLockWriteGuard<'_, u64> {
+        end(self.of(image))
+    }
+
+    /// The same for all images.
+    fn end_all(&self) -> Vec<RwLockWriteGuard<'_, u64>> {
+        self.0.iter().map(end).collect()
+    }
 }
 
 impl Pictures {
@@ -93,12 +129,12 @@ impl Pictures {
     pub fn open(settings: &config::Cache) -> Self {
         let disk = (settings.disk > 0).then(|| Disk::open(&settings.directory, settings.disk));
         let memory = (settings.memory > 0).then(|| Memory::new(settings.memory));
-        Self { memory, disk, epoch: RwLock::new(0) }
+        Self { memory, disk, epochs: Epochs(std::array::from_fn(|_| RwLock::new(0))) }
     }
 
-    /// The time before something is looked up that is to be [`put`](Self::put).
-    pub fn epoch(&self) -> Epoch {
-        Epoch(*self.epoch.read().unwrap_or_else(PoisonError::into_inner))
+    /// The time before something of `image` is looked up that is to be [`put`](Self::put).
+    pub fn epoch(&self, image: ImageId) -> Epoch {
+        Epoch(*self.epochs.of(image).read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The picture, if it is in memory. Never waits.
@@ -116,10 +152,9 @@ impl Pictures {
         if let Some(picture) = self.get_hot(key) {
             return Some((picture, Tier::Memory));
         }
-        let epoch = self.epoch();
+        let epoch = self.epoch(key.image);
         let picture = self.disk.as_ref()?.get(key).await?;
-        let now = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
-        if epoch == Epoch(*now)
+        if let Some(_held) = self.epochs.hold(key.image, epoch)
             && let Some(memory) = &self.memory
         {
             memory.put(*key, picture.clone());
@@ -127,13 +162,10 @@ impl Pictures {
         Some((picture, Tier::Disk))
     }
 
-    /// Keeps a picture that was looked up or made since `epoch`, unless something was forgotten since: perhaps this one. Never
+    /// Keeps a picture that was looked up or made since `epoch`, unless something of its image was forgotten since. Never
     /// waits; the disk is written afterwards, or not at all where it is too slow.
     pub fn put(&self, key: Key, picture: Arc<Picture>, epoch: Epoch) {
-        let now = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
-        if epoch != Epoch(*now) {
-            return;
-        }
+        let Some(_held) = self.epochs.hold(key.image, epoch) else { return };
         if let Some(memory) = &self.memory {
             memory.put(key, picture.clone());
         }
@@ -144,8 +176,7 @@ impl Pictures {
 
     /// Forgets all pictures of an image. Once it returns none of them is given any more; their files are removed soon after.
     pub fn forget(&self, image: ImageId) {
-        let mut epoch = self.epoch.write().unwrap_or_else(PoisonError::into_inner);
-        *epoch += 1;
+        let _ended = self.epochs.end(image);
         if let Some(memory) = &self.memory {
             memory.forget(image);
         }
@@ -156,8 +187,7 @@ impl Pictures {
 
     /// Forgets what is in memory. What is on the disk stays, for whoever knows what should be there before he asks.
     pub fn forget_memory(&self) {
-        let mut epoch = self.epoch.write().unwrap_or_else(PoisonError::into_inner);
-        *epoch += 1;
+        let _ended = self.epochs.end_all();
         if let Some(memory) = &self.memory {
             memory.forget_all();
         }
@@ -165,8 +195,7 @@ impl Pictures {
 
     /// Forgets everything.
     pub fn forget_all(&self) {
-        let mut epoch = self.epoch.write().unwrap_or_else(PoisonError::into_inner);
-        *epoch += 1;
+        let _ended = self.epochs.end_all();
         if let Some(memory) = &self.memory {
             memory.forget_all();
         }

@@ -59,7 +59,7 @@ async fn close(pictures: Pictures, directory: &TempDir) {
 }
 
 fn put(pictures: &Pictures, key: Key, bytes: &[u8]) {
-    pictures.put(key, picture(bytes), pictures.epoch());
+    pictures.put(key, picture(bytes), pictures.epoch(key.image));
 }
 
 #[test]
@@ -275,6 +275,11 @@ enum Step {
     Restart,
 }
 
+/// The time of each image.
+fn now(pictures: &Pictures) -> [Epoch; 3] {
+    [0, 1, 2].map(|image| pictures.epoch(key(image, 0).image))
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (image, spec) = (0_u8..3, 0_u8..3);
     let step = prop_oneof![
@@ -303,13 +308,13 @@ proptest! {
             let mut kept: BTreeMap<Key, Vec<Arc<Picture>>> = BTreeMap::new();
             let mut epochs = Vec::new();
             for (number, step) in steps.into_iter().enumerate() {
-                epochs.push(pictures.epoch());
+                epochs.push(now(&pictures));
                 match step {
                     Step::Put(image, spec, age) => {
                         let new = picture(&number.to_le_bytes());
-                        let epoch = epochs[epochs.len().saturating_sub(1 + age)];
+                        let epoch = epochs[epochs.len().saturating_sub(1 + age)][usize::from(image)];
                         pictures.put(key(image, spec), new.clone(), epoch);
-                        if epoch == pictures.epoch() {
+                        if epoch == pictures.epoch(key(image, spec).image) {
                             kept.entry(key(image, spec)).or_default().push(new);
                         }
                     }
@@ -335,7 +340,7 @@ proptest! {
                     Step::Restart => {
                         close(pictures, &directory).await;
                         pictures = open(&directory, memory, 1 << 20);
-                        epochs = vec![pictures.epoch(); epochs.len()];
+                        epochs = vec![now(&pictures); epochs.len()];
                     }
                 }
             }
@@ -371,7 +376,7 @@ async fn nothing_survives_a_forgetting_that_it_raced_with() {
                         }
                     }
                     1 | 2 => {
-                        let epoch = pictures.epoch();
+                        let epoch = pictures.epoch(key.image);
                         let number = version.fetch_add(1, Ordering::SeqCst);
                         pictures.put(key, picture(&number.to_le_bytes()), epoch);
                     }

@@ -18,14 +18,25 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     actors::address::Address,
-    adapters::db::{Db, changes::ChangesSince, now},
-    domain::{delivery::Change, error::Result, ids::ChangeId},
+    adapters::{
+        Resource,
+        db::{Db, changes::ChangesSince, now},
+    },
+    domain::{
+        delivery::Change,
+        error::{Error, Result},
+        ids::ChangeId,
+    },
 };
 
 /// How old what was heard may be before it is looked at again, beside the request.
 const SOON: Duration = Duration::from_secs(1);
 /// How old it may be and still be trusted: with what an answer takes to arrive this keeps to 5 s.
 const TRUSTED: Duration = Duration::from_secs(4);
+/// How long is waited for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it is not read again after it could not be.
+const PAUSE: Duration = Duration::from_millis(500);
 /// How far back is looked: a transaction may end this much later than its change says, by the clock of its process.
 const OVERLAP: TimeDelta = TimeDelta::seconds(60);
 /// Changes are kept for an hour; who has not looked for nearly as long has missed some.
@@ -50,6 +61,8 @@ struct Inner {
     born: Instant,
     /// When what was heard was asked for, in milliseconds since `born`, plus one; 0 is never.
     fresh: AtomicU64,
+    /// When it could not be read last, in the same way.
+    failed: AtomicU64,
     /// How often this process has changed something itself.
     own: AtomicU64,
     /// Held by whoever is reading.
@@ -66,8 +79,13 @@ struct Position {
 
 impl Default for Feed {
     fn default() -> Self {
-        let (fresh, own) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self(Arc::new(Inner { born: Instant::now(), fresh, own, position: Arc::default() }))
+        Self(Arc::new(Inner {
+            born: Instant::now(),
+            fresh: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            own: AtomicU64::new(0),
+            position: Arc::default(),
+        }))
     }
 }
 
@@ -82,7 +100,7 @@ impl Feed {
         database: &Address<Db>,
         apply: impl Fn(Heard) + Send + Sync + 'static,
     ) -> Result<()> {
-        let age = self.age();
+        let age = self.since(&self.0.fresh);
         if age < SOON {
             return Ok(());
         }
@@ -99,10 +117,18 @@ impl Feed {
             return Ok(());
         }
         let position = self.0.position.clone().lock_owned().await;
-        if self.age() < TRUSTED {
+        if self.since(&self.0.fresh) < TRUSTED {
             return Ok(());
         }
-        self.listen(position, database, &apply).await
+        // Those who stand in line for it don't all try it again.
+        if self.since(&self.0.failed) < PAUSE {
+            return Err(Error::unavailable(Db::WHAT, "changes could not be read a moment ago"));
+        }
+        let heard = self.listen(position, database, &apply).await;
+        if heard.is_err() {
+            self.0.failed.store(Self::at(self.0.born.elapsed()), Ordering::Release);
+        }
+        heard
     }
 
     /// What was heard until now is not enough: this process has changed something itself.
@@ -111,11 +137,15 @@ impl Feed {
         self.0.fresh.store(0, Ordering::Release);
     }
 
-    fn age(&self) -> Duration {
-        match self.0.fresh.load(Ordering::Acquire) {
+    fn since(&self, time: &AtomicU64) -> Duration {
+        match time.load(Ordering::Acquire) {
             0 => Duration::MAX,
-            fresh => self.0.born.elapsed().saturating_sub(Duration::from_millis(fresh - 1)),
+            time => self.0.born.elapsed().saturating_sub(Duration::from_millis(time - 1)),
         }
+    }
+
+    fn at(elapsed: Duration) -> u64 {
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
     async fn listen(
@@ -128,7 +158,10 @@ impl Feed {
         let (begun, at) = (self.0.born.elapsed(), now());
         let heard = position.heard.filter(|heard| at - *heard < LOST);
         let after = ChangeId::first_of(heard.unwrap_or(at) - OVERLAP);
-        let (changes, more) = database.ask(ChangesSince { after, limit: MOST }).await?;
+        let asked = database.ask(ChangesSince { after, limit: MOST });
+        let asked = tokio::time::timeout(PATIENCE, asked).await;
+        let late = || Error::unavailable(Db::WHAT, "changes could not be read in time");
+        let (changes, more) = asked.map_err(|_| late())??;
         let ids = changes.iter().map(|change| change.id).collect();
         let seen = std::mem::replace(&mut position.seen, ids);
         if heard.is_some() && !more {
@@ -141,8 +174,7 @@ impl Feed {
             apply(Heard::Anything);
         }
         position.heard = Some(at);
-        let fresh = u64::try_from(begun.as_millis()).unwrap_or(u64::MAX - 1) + 1;
-        self.0.fresh.store(fresh, Ordering::Release);
+        self.0.fresh.store(Self::at(begun), Ordering::Release);
         if self.0.own.load(Ordering::Acquire) != own {
             self.0.fresh.store(0, Ordering::Release);
         }

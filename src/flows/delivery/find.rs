@@ -69,7 +69,7 @@ async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
     if let Some(picture) = services.delivery.pictures.get_hot(&plan.key) {
         return Ok(Found::there(picture));
     }
-    let epoch = services.delivery.pictures.epoch();
+    let epoch = services.delivery.pictures.epoch(plan.image.id);
     let query = VariantBySpec {
         user_id: plan.image.user_id,
         image_id: plan.image.id,
@@ -212,7 +212,7 @@ fn renew(services: &Arc<Services>, plan: &Arc<Plan>) {
 }
 
 async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
-    let epoch = services.delivery.pictures.epoch();
+    let epoch = services.delivery.pictures.epoch(plan.image.id);
     let query = VariantBySpec {
         user_id: plan.image.user_id,
         image_id: plan.image.id,

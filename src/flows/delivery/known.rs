@@ -32,11 +32,12 @@ const REMEMBERED: u64 = 50_000;
 pub struct Fact<T> {
     value: Option<T>,
     gone: Arc<AtomicBool>,
+    is_kept: bool,
 }
 
 impl<T> Fact<T> {
-    fn new(value: Option<T>) -> Self {
-        Self { value, gone: Arc::default() }
+    fn new(value: Option<T>, is_kept: bool) -> Self {
+        Self { value, gone: Arc::default(), is_kept }
     }
 
     /// What is there, if anything is.
@@ -44,9 +45,10 @@ impl<T> Fact<T> {
         self.value.as_ref()
     }
 
-    /// Turns true when it must be looked up again.
-    pub fn gone(&self) -> Arc<AtomicBool> {
-        self.gone.clone()
+    /// Turns true when it must be looked up again. `None` if nobody will tell: it was looked up while something changed, and is good
+    /// for the answer that it was looked up for.
+    pub fn gone(&self) -> Option<Arc<AtomicBool>> {
+        self.is_kept.then(|| self.gone.clone())
     }
 
     fn forget(&self) {
@@ -172,13 +174,11 @@ impl Known {
             return Ok(fact);
         }
         let before = *self.epoch.read().unwrap_or_else(PoisonError::into_inner);
-        let fact = Arc::new(Fact::new(look_up().await?));
+        let value = look_up().await?;
         let epoch = self.epoch.read().unwrap_or_else(PoisonError::into_inner);
-        if *epoch == before {
+        let fact = Arc::new(Fact::new(value, *epoch == before));
+        if fact.is_kept {
             map.insert(key, fact.clone());
-        } else {
-            // It may be from before the change: good for this one answer.
-            fact.forget();
         }
         Ok(fact)
     }

@@ -8,7 +8,7 @@ mod plan;
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use moka::sync::Cache;
@@ -50,7 +50,9 @@ const STORING: usize = 64 << 10;
 /// Pictures that are asked about at a time.
 const SWEPT: usize = 500;
 /// How often a plan is made anew because what it rests on has changed meanwhile.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
+/// How long a plan is good for that would not be told of a change.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// What a process that delivers knows and has at hand.
 pub struct Delivery {
@@ -150,9 +152,9 @@ pub async fn deliver(
     ask: &Ask,
     patience: Option<Duration>,
 ) -> Result<Delivered> {
-    let mut tries = 0;
-    loop {
+    for _ in 0..TRIES {
         catch_up(services).await?;
+        let begun = Instant::now();
         let plan = match plan(services, ask).await {
             Ok(plan) => plan,
             Err(Refusal { error, account }) => {
@@ -169,11 +171,11 @@ pub async fn deliver(
         let delivered = found(services, ask, &plan, patience).await;
         // It may have taken long.
         catch_up(services).await?;
-        tries += 1;
-        if plan.is_current() || tries == TRIES {
+        if plan.is_current() && (plan.can_be_kept() || begun.elapsed() < BRIEFLY) {
             return delivered;
         }
     }
+    Err(Error::overloaded("what was looked up changed again and again"))
 }
 
 async fn catch_up(services: &Arc<Services>) -> Result<()> {
@@ -202,7 +204,9 @@ async fn plan(services: &Services, ask: &Ask) -> Result<Arc<Plan>, Refusal> {
         return Ok(plan);
     }
     let plan = Arc::new(planner(services).plan(ask).await?);
-    plans.insert(key, plan.clone());
+    if plan.can_be_kept() {
+        plans.insert(key, plan.clone());
+    }
     Ok(plan)
 }
 

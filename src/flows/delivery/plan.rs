@@ -68,13 +68,21 @@ pub struct Plan {
     pub expires: Option<SystemTime>,
     /// What it is made from: the extension too.
     pub(super) account: Arc<Fact<Owner>>,
-    rests_on: Vec<Arc<AtomicBool>>,
+    rests_on: Foundations,
 }
 
+/// What was looked up for a plan, and turns true when it is no longer so. `None` for what nobody will tell of.
+type Foundations = Vec<Option<Arc<AtomicBool>>>;
+
 impl Plan {
-    /// Whether all that was looked up for it is still so.
+    /// Whether all that was looked up for it is still so, as far as is known.
     pub fn is_current(&self) -> bool {
-        self.rests_on.iter().all(|gone| !gone.load(Ordering::Acquire))
+        self.rests_on.iter().flatten().all(|gone| !gone.load(Ordering::Acquire))
+    }
+
+    /// Whether it would be told if not.
+    pub(super) fn can_be_kept(&self) -> bool {
+        self.rests_on.iter().all(Option::is_some)
     }
 }
 
@@ -101,7 +109,7 @@ impl Planner<'_> {
     /// What `ask` means.
     pub async fn plan(&self, ask: &Ask) -> Result<Plan, Refusal> {
         let link = Link::read(&ask.path);
-        let mut rests_on = Vec::new();
+        let mut rests_on = Foundations::new();
         let signer = match link.signature {
             Some(signature) => Some(self.signer(&link, signature, ask, &mut rests_on).await?),
             None => None,
@@ -175,7 +183,7 @@ impl Planner<'_> {
         link: &Link<'_>,
         signature: &str,
         ask: &Ask,
-        rests_on: &mut Vec<Arc<AtomicBool>>,
+        rests_on: &mut Foundations,
     ) -> Result<UserId> {
         let wrong = || Error::new(Code::SignatureInvalid, "the signature is wrong");
         let signature = Signature::read(signature).ok_or_else(wrong)?;
@@ -193,7 +201,7 @@ impl Planner<'_> {
     async fn account(
         &self,
         user_id: UserId,
-        rests_on: &mut Vec<Arc<AtomicBool>>,
+        rests_on: &mut Foundations,
     ) -> Result<Arc<Fact<Owner>>> {
         let account = self.delivery.known.owner(self.database, user_id).await?;
         rests_on.push(account.gone());
@@ -206,7 +214,7 @@ impl Planner<'_> {
         spec: &Spec,
         owner: &Owner,
         access: Access,
-        rests_on: &mut Vec<Arc<AtomicBool>>,
+        rests_on: &mut Foundations,
     ) -> Result<()> {
         for id in spec.overlays() {
             let image = self.delivery.known.image(self.database, id).await?;
