@@ -10,12 +10,14 @@ mod content;
 pub mod context;
 mod deletions;
 mod events;
+mod explain;
 mod fields;
 mod gate;
 mod health;
 mod idempotency;
 mod images;
 mod imports;
+mod info;
 mod jobs;
 mod limit;
 pub mod openapi;
@@ -42,7 +44,13 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .or(images::routes(context))
         .unify()
         .boxed()
+        .or(info::routes(context))
+        .unify()
+        .boxed()
         .or(transforms::routes(context))
+        .unify()
+        .boxed()
+        .or(explain::routes(context))
         .unify()
         .boxed()
         .or(variants::routes(context))
