@@ -513,3 +513,33 @@ async fn whoever_prefers_not_to_wait_is_sent_to_a_job() {
     let answer = sent(ask().header("prefer", "respond-async")).await;
     assert_eq!(answer.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn every_link_that_cloudinarys_own_builder_makes_is_understood() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    open(&ada).await;
+    let image = upload(&ada, quarters(240, 180, ImageFormat::Png), "small").await;
+    patch(&ada, &image, json!({ "public": true })).await;
+    let rows: Vec<Value> =
+        serde_json::from_str(include_str!("../url_gen/expected.json")).unwrap();
+    assert!(rows.len() > 150);
+    let (sandbox, image) = (&sandbox, &image);
+    for some in rows.chunks(8) {
+        join_all(some.iter().map(|row| async move {
+            let transformation = text(row, "url");
+            let path = format!("/i/{transformation}/{image}.png?_a=BAMABkWU0");
+            let answer = sent(get(sandbox, &path)).await;
+            let status = answer.status().as_u16();
+            // A picture that is laid over it is nobody's here.
+            let expected: &[u16] = match row.get("spec") {
+                Some(spec) if spec.to_string().contains("image_id") => &[422],
+                Some(_) => &[200],
+                None => &[400],
+            };
+            let told = answer.headers()["content-type"].to_str().unwrap().to_owned();
+            assert!(expected.contains(&status), "{transformation}: {status}, {told}");
+        }))
+        .await;
+    }
+}
