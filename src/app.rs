@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     actors::{
         address::Address,
+        cdn::TellCdn,
         consumer::{Consumer, LEASE},
         describer::Describer,
         doorbell::Doorbell,
@@ -34,6 +35,7 @@ use crate::{
     adapters::{
         Query,
         cache::Cache,
+        cdn::Cdn,
         db::{self, Db, SchemaState, now, outbox::ResetOutbox, queue::RescueJobs},
         fetch::Fetcher,
         password::Passwords,
@@ -456,6 +458,10 @@ async fn start_actors(
         doorbell: services.webhooks.clone(),
     };
     children.push(rounds::child(webhooks));
+    if let Some(cdn) = &config.cdn {
+        let (database, cdn) = (services.database.clone(), Cdn::new(cdn)?);
+        children.push(rounds::child(TellCdn { database, cdn }));
+    }
     Tree::start(children).await
 }
 

@@ -15,15 +15,17 @@
 //!   ├─ consumer      jobs under way                   (worker)
 //!   ├─ relay         from the outbox to the queue     (api, worker)
 //!   ├─ describer     pictures nobody has looked at    (worker)
-//!   └─ webhooks      who is told of a job's end       (api, worker)
+//!   ├─ webhooks      who is told of a job's end       (api, worker)
+//!   └─ cdn           what it has to forget            (api, worker; where one is named)
 //! ```
 //!
 //! `database`, `storage`, `cache` and `publisher` are one kind of actor, [`owner::Owner`], reached through an
 //! [`address::Address`] that outlives each incarnation of the actor behind it. The work of the janitor, the notifier, the relay,
-//! the describer and the webhooks comes round by the clock: each is a [`rounds::Chore`].
+//! the describer, the webhooks and the CDN comes round by the clock: each is a [`rounds::Chore`].
 
 pub mod address;
 mod budget;
+pub mod cdn;
 pub mod consumer;
 pub mod describer;
 pub mod doorbell;

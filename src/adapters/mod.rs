@@ -6,6 +6,7 @@ use crate::domain::error::Result;
 
 mod breaker;
 pub mod cache;
+pub mod cdn;
 pub mod db;
 pub mod fetch;
 pub mod password;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::{
     Auth, Config, Database, DatabaseLocation, Engine, Environment, Http, Log, LogFormat, Queue,
-    RateLimits, Redis, cache, fetch,
+    RateLimits, Redis, cache, cdn, fetch,
     kind::{Value, time},
     machine, redis,
     report::{Fault, Faults, Warning},
@@ -252,6 +252,7 @@ fn config(
     Ok(Config {
         environment,
         fetch: fetch::meant(values, environment)?,
+        cdn: cdn::meant(values),
         roles: match values.required("ROLE")? {
             Value::Roles(roles) => *roles,
             _ => return Err(mismatch("ROLE")),

@@ -4,6 +4,7 @@
 //! config`, warnings of misspelt names and the reference in README.md all follow it.
 
 mod cache;
+mod cdn;
 mod check;
 mod describe;
 mod fetch;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use self::{
     cache::Cache,
+    cdn::Cdn,
     describe::reference_markdown,
     fetch::{Closure, Fetch, Opening},
     kind::{Kind, Value},
@@ -67,6 +69,8 @@ pub struct Config {
     pub auth: Auth,
     /// What may be fetched from elsewhere.
     pub fetch: Fetch,
+    /// The CDN that is told what to forget, if there is one.
+    pub cdn: Option<Cdn>,
     /// What is refused.
     pub limits: Limits,
     /// `TRANSFORM_THREADS`: threads of the transform pool.

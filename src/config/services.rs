@@ -39,6 +39,12 @@ const SERVICES: &[Service] = &[
             "S3_PREFIX",
         ],
     },
+    Service {
+        name: "the CDN",
+        urls: &[],
+        needed: &["CDN_PURGE_URL"],
+        beside: &["CDN_PURGE_TOKEN"],
+    },
     // Without both of them it is the machine's own identity that opens the bucket.
     Service {
         name: "S3's key",

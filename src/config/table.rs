@@ -95,6 +95,9 @@ pub const TABLE: &[Variable] = &[
     row("FETCH_DENY", Unset, Kind::Closures, "What imports and webhooks may not reach although it is public; a host means all under it too."),
     row("FETCH_TIMEOUT", Text("10s"), Kind::Time(1, 4 * MINUTE), "Time for one import, or for one delivery of a webhook."),
 
+    row("CDN_PURGE_URL", Unset, Kind::WebUrl, "A CDN in front: told, by a POST of `{\"tags\": [image ids]}`, what was deleted, purged or un-published."),
+    row("CDN_PURGE_TOKEN", Unset, ANY_SECRET, "Sent there as `Authorization: Bearer`."),
+
     row("RATE_LIMIT_WINDOW", Text("1m"), Kind::Time(SECOND, DAY), "The time that the limits below are counted in."),
     row("RATE_LIMIT_UPLOADS", Text("600"), LIMIT, "Uploads and imports of an account; 0 is no limit."),
     row("RATE_LIMIT_TRANSFORMS", Text("6000"), LIMIT, "Transformations of an account; 0 is no limit."),

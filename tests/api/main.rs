@@ -5,6 +5,7 @@
 mod accounts;
 mod bad_input;
 mod bodies;
+mod cdn;
 mod delivery;
 mod elsewhere;
 mod errors;
