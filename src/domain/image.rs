@@ -66,6 +66,8 @@ pub struct Facts {
     /// 64 bits of the picture's lowest frequencies, each compared with their median (pHash), as 16 hexadecimal digits:
     /// pictures that look alike differ in few bits.
     pub phash: Option<String>,
+    /// A BlurHash (blurha.sh), of four frequencies along the longer side and three along the other.
+    pub blurhash: Option<String>,
     /// What EXIF says of the photograph.
     pub exif: Option<Exif>,
 }
@@ -96,6 +98,19 @@ pub struct Exif {
     pub artist: Option<String>,
     /// Whose it is.
     pub copyright: Option<String>,
+}
+
+/// Where a photograph was taken, by WGS 84.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Position {
+    /// Degrees north of the equator; negative is south.
+    #[schema(minimum = -90, maximum = 90)]
+    pub latitude: f64,
+    /// Degrees east of Greenwich; negative is west.
+    #[schema(minimum = -180, maximum = 180)]
+    pub longitude: f64,
+    /// Metres above the sea, if that was written down.
+    pub altitude: Option<f64>,
 }
 
 /// A point of a picture, as fractions of its width and height.

@@ -9,6 +9,7 @@ use image::RgbaImage;
 use image_hasher::{HashAlg, HasherConfig};
 
 use super::{
+    blurhash::blurhash,
     control::{Control, Failure},
     decode::{self, Wanted},
     metadata,
@@ -46,12 +47,14 @@ pub fn describe(input: &[u8], limits: &Limits, control: &Control) -> Result<Fact
     }
     let small = picture.first.pixels.eight();
     let palette = palette(&small);
+    let flat = flat(&small);
     let kept = metadata::read(input, probe.format, Keep { exif: true, ..Keep::NOTHING });
     Ok(Facts {
         thumbhash: Some(thumbhash(&small)),
         dominant_color: palette.as_ref().and_then(|palette| palette.first().cloned()),
         palette,
-        phash: Some(phash(&small)),
+        phash: Some(phash(&flat)),
+        blurhash: Some(blurhash(&flat)),
         exif: kept.exif.as_deref().and_then(metadata::summary),
     })
 }
@@ -107,13 +110,17 @@ fn palette(small: &RgbaImage) -> Option<Vec<String>> {
     Some(counted.into_iter().map(|(_, color)| named(color)).collect())
 }
 
-/// pHash: the cosine transform's lowest 8 × 8 frequencies, each compared with their median.
-fn phash(small: &RgbaImage) -> String {
-    // On white: what is transparent has no look of its own.
+/// On white: what is transparent has no look of its own.
+fn flat(small: &RgbaImage) -> RgbaImage {
     let mut flat = RgbaImage::from_pixel(small.width(), small.height(), image::Rgba([255; 4]));
     image::imageops::overlay(&mut flat, small, 0, 0);
+    flat
+}
+
+/// pHash: the cosine transform's lowest 8 × 8 frequencies, each compared with their median.
+fn phash(flat: &RgbaImage) -> String {
     let hasher = HasherConfig::new().hash_alg(HashAlg::Median).preproc_dct().hash_size(8, 8);
-    let hash = hasher.to_hasher().hash_image(&flat);
+    let hash = hasher.to_hasher().hash_image(flat);
     hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,9 +1,7 @@
 //! What a step does, in words.
 
 use super::{
-    decode::Wanted,
     encode,
-    picture::{Picture, Pixels},
     probe::Probe,
     steps::{self, Way},
 };
@@ -64,10 +62,10 @@ pub(super) const fn name(operation: &Operation) -> &'static str {
     }
 }
 
-/// What was read.
-pub(super) fn decode(probe: &Probe, wanted: Wanted, picture: &Picture, how: &str) -> String {
+/// What is read: so many frames, with sixteen bits a channel or not, in these colours.
+pub(super) fn decode(probe: &Probe, frames: u32, sixteen: bool, colors: &str, how: &str) -> String {
     let mut text = probe.format.as_str().to_owned();
-    match (probe.frames, wanted.frames) {
+    match (probe.frames, frames) {
         (1, _) => {}
         (all, 1) => text += &format!(", the first of {all} frames"),
         (all, _) => text += &format!(", {all} frames"),
@@ -76,12 +74,12 @@ pub(super) fn decode(probe: &Probe, wanted: Wanted, picture: &Picture, how: &str
         text += ", ";
         text += how;
     }
-    if matches!(picture.first.pixels, Pixels::Sixteen(_)) {
+    if sixteen {
         text += ", 16 bits a channel";
     } else if probe.depth > 8 {
         text += &format!(", {} bits a channel to 8", probe.depth);
     }
-    text + if picture.icc.is_some() { ", its colours kept" } else { ", in sRGB" }
+    text + colors
 }
 
 /// What putting a picture upright did, and whether it had to.

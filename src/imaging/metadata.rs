@@ -2,6 +2,7 @@
 //! broken is dropped, and never fails a picture.
 
 mod exif;
+mod position;
 mod xmp;
 
 use bytes::Bytes;
@@ -13,7 +14,10 @@ use img_parts::{
     webp::WebP,
 };
 
-pub(super) use self::exif::{fields, summary};
+pub(super) use self::{
+    exif::{block, fields, summary},
+    position::position,
+};
 use super::{avif::Decoder, picture::Metadata, probe::MOST_PIXELS};
 use crate::domain::{
     error::{Error, Result},

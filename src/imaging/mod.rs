@@ -10,6 +10,7 @@
 //! Where the first operations make a picture smaller, that is done row by row while it is decoded (`reduce`).
 
 mod avif;
+mod blurhash;
 mod codecs;
 mod color;
 mod control;
@@ -18,7 +19,9 @@ mod describe;
 mod encode;
 mod explain;
 mod fonts;
+mod foretell;
 mod icon;
+mod inspect;
 mod metadata;
 mod picture;
 mod plan;
@@ -50,6 +53,8 @@ pub use self::{
     codecs::{Codec, Simd, codecs, compiled, processor, slow},
     control::{Control, Failure},
     describe::describe,
+    foretell::{Foreseen, Foretold, foretell},
+    inspect::{Details, Embedded, inspect},
     predict::{Cost, predict, predict_description},
     probe::{Probe, probe},
     threads::{Expected, Threads},
@@ -58,6 +63,8 @@ pub use self::{
 use self::{
     decode::{Decoded, Wanted},
     encode::Encoded,
+    picture::Pixels,
+    plan::Plan,
     trace::Trace,
 };
 use crate::domain::{
@@ -92,7 +99,7 @@ pub struct Output {
 pub struct Timings {
     /// From bytes to upright pixels.
     pub decode: Duration,
-    /// All operations.
+    /// All operations. Where a picture is made smaller while it is decoded, what that takes is here.
     pub process: Duration,
     /// From pixels to bytes.
     pub encode: Duration,
@@ -122,35 +129,32 @@ pub fn transform(
     let mut trace = Trace::start();
     control.check()?;
     let probe = probe(Cursor::new(input), limits)?;
-    let format = spec.output(probe.source());
-    let frames = if encode::is_animated(format) { probe.frames } else { 1 };
     let size = (probe.width, probe.height);
-    let check =
-        |size, operations: &[Operation]| match plan::check(size, frames, operations, limits)? {
-            Some(size) => encode::check(format, size),
-            None => Ok(()),
-        };
-    check(size, &spec.operations)?;
+    let plan = Plan::of(&probe, spec);
+    plan.check(size, &spec.operations, limits)?;
 
-    let sixteen = plan::keeps_sixteen(&probe, format);
-    let early = plan::early(&probe, spec, frames, sixteen);
+    let format = plan.format;
     let icc = spec.keep.icc && encode::holds_icc(format);
-    let view = early.as_ref().ok().map(|early| early.view);
-    let wanted = Wanted { frames, sixteen, icc, view };
-    let Decoded { mut picture, mut how, is_early } =
+    let view = plan.early.as_ref().ok().map(|early| early.view);
+    let wanted = Wanted { frames: plan.frames, sixteen: plan.sixteen, icc, view };
+    let Decoded { mut picture, mut how, is_early, mixing } =
         decode::decode(input, &probe, wanted, limits, control)?;
     if !spec.operations.is_empty()
-        && let Err(why) = early
+        && let Err(why) = plan.early
     {
         how = format!("as a whole, as {why}");
     }
     picture.metadata = metadata::read(input, probe.format, spec.keep);
-    trace.step("decode", (explain::decode(&probe, wanted, &picture, &how), false), size);
+    let colors = if picture.icc.is_some() { ", its colours kept" } else { ", in sRGB" };
+    let sixteen = matches!(picture.first.pixels, Pixels::Sixteen(_));
+    let detail = explain::decode(&probe, plan.frames, sixteen, colors, &how);
+    trace.step("decode", (detail, false), size);
+    trace.lend(mixing);
     steps::upright(&mut picture, probe.orientation, control)?;
     trace.step("upright", explain::upright(probe.orientation), picture.size());
 
     let mut operations = spec.operations.clone();
-    if let Ok(early) = early
+    if let Ok(early) = &plan.early
         && is_early
     {
         let mut before = size;
@@ -165,7 +169,8 @@ pub fn transform(
             trace.step(explain::name(&operation), what, after);
             before = after;
         }
-        operations.splice(..0, early.left);
+        trace.repay();
+        operations.splice(..0, early.left.clone());
     }
     let mut operations = operations.as_slice();
     while let Some((operation, rest)) = operations.split_first() {
@@ -177,7 +182,7 @@ pub fn transform(
         let after = picture.size();
         if matches!(operation, Operation::Trim(_)) {
             // Only now is it known what the rest works on.
-            check(after, rest)?;
+            plan.check(after, rest, limits)?;
         }
         let what = explain::operation(operation, is_found, spec, before, after);
         trace.step(explain::name(operation), what, after);

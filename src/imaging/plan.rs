@@ -1,6 +1,6 @@
 //! Every size that a transformation passes through, computed and checked before a pixel is decoded.
 
-use super::{probe::Probe, reduce::Reduction, steps, svg};
+use super::{encode, probe::Probe, reduce::Reduction, steps, svg};
 use crate::domain::{
     error::{Code, Error, Result},
     format::Format,
@@ -11,9 +11,44 @@ use crate::domain::{
 /// Width and height.
 type Size = (u32, u32);
 
+/// How a picture goes its way.
+pub(super) struct Plan {
+    /// What the result is.
+    pub format: Format,
+    /// How many frames it has.
+    pub frames: u32,
+    /// Whether it stays in sixteen bits a channel.
+    pub sixteen: bool,
+    /// What is done while it is decoded; else why nothing is.
+    pub early: std::result::Result<Early, &'static str>,
+}
+
+impl Plan {
+    /// The way of a picture that is `probe` by `spec`.
+    pub(super) fn of(probe: &Probe, spec: &Spec) -> Self {
+        let format = spec.output(probe.source());
+        let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
+        let sixteen = keeps_sixteen(probe, format);
+        Self { format, frames, sixteen, early: early(probe, spec, frames, sixteen) }
+    }
+
+    /// Refuses what would pass a limit, or what the format has no room for, as far as that is known before a trim.
+    pub(super) fn check(
+        &self,
+        size: Size,
+        operations: &[Operation],
+        limits: &Limits,
+    ) -> Result<()> {
+        match check(size, self.frames, operations, limits)? {
+            Some(size) => encode::check(self.format, size),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The size that a picture of `size` comes to. Refuses what would pass a limit, and names the step. `None` where something is
 /// trimmed: only the pixels tell what the steps after it work on, and what is left may be of any ratio.
-pub(super) fn check(
+fn check(
     mut size: Size,
     frames: u32,
     operations: &[Operation],
@@ -63,7 +98,7 @@ pub(super) fn most(
 }
 
 /// Whether a picture stays in sixteen bits a channel on its way: where it has them and the result holds them.
-pub(super) fn keeps_sixteen(probe: &Probe, output: Format) -> bool {
+fn keeps_sixteen(probe: &Probe, output: Format) -> bool {
     probe.depth > 8 && matches!(output, Format::Png | Format::Tiff)
 }
 
@@ -87,7 +122,7 @@ pub(super) enum View {
 }
 
 /// What can be done while the picture is decoded; else why nothing can.
-pub(super) fn early(
+fn early(
     probe: &Probe,
     spec: &Spec,
     frames: u32,

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     decode, describe, encode,
-    plan::{self, View},
+    plan::{self, Plan, View},
     probe::Probe,
     reduce::Reduction,
     steps, svg,
@@ -59,14 +59,12 @@ pub fn predict(
     marks: &BTreeMap<ImageId, Probe>,
     limits: &Limits,
 ) -> Result<Cost> {
-    let format = spec.output(probe.source());
-    let frames = if encode::is_animated(format) { probe.frames.max(1) } else { 1 };
-    let sixteen = plan::keeps_sixteen(probe, format);
+    let Plan { format, frames, sixteen, early } = Plan::of(probe, spec);
     let kind =
         Raster { frames: frames.into(), sample: if sixteen { 2 } else { 1 }, ..Raster::of((0, 0)) };
     let raster = |(width, height): (u32, u32)| Raster { width, height, ..kind };
     let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
-    let early = plan::early(probe, spec, frames, sixteen).ok();
+    let early = early.ok();
     let view = early.as_ref().map(|early| early.view);
     let mut before = raster(match view {
         None => (probe.width, probe.height),

@@ -49,6 +49,7 @@ pub async fn what_was_found_out_is_kept(sandbox: &Sandbox) {
         dominant_color: Some("#c81e14".to_owned()),
         palette: Some(vec!["#c81e14".to_owned(), "#0000ff".to_owned()]),
         phash: Some("00ff00ff00ff00ff".to_owned()),
+        blurhash: Some("L00000fQfQfQfQfQfQfQfQfQfQfQ".to_owned()),
         exif: Some(Exif { make: Some("Ü".to_owned()), f_number: Some(2.8), ..Exif::default() }),
     };
     sandbox.get(Describe { id: image.id, facts: facts.clone() }).await;

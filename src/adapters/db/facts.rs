@@ -92,13 +92,14 @@ impl Transaction for Describe {
         let facts = &self.facts;
         tx.execute(
             "UPDATE images SET described = TRUE, thumbhash = $2, dominant_color = $3, palette = $4,
-                 phash = $5, exif = $6 WHERE id = $1",
+                 phash = $5, blurhash = $6, exif = $7 WHERE id = $1",
             binds![
                 self.id,
                 facts.thumbhash.clone(),
                 facts.dominant_color.clone(),
                 written(facts.palette.as_ref())?,
                 facts.phash.clone(),
+                facts.blurhash.clone(),
                 written(facts.exif.as_ref())?
             ],
         )

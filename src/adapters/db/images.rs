@@ -31,7 +31,7 @@ macro_rules! columns {
         "images.id, images.user_id, images.filename, images.format, images.size, images.width,
          images.height, images.frames, images.has_alpha, images.sha256, images.public,
          images.focus_x, images.focus_y, images.thumbhash, images.dominant_color,
-         images.palette, images.phash, images.exif,
+         images.palette, images.phash, images.blurhash, images.exif,
          images.object_key, images.created_at"
     };
 }
@@ -55,6 +55,7 @@ row! {
         dominant_color: Option<String>,
         palette: Option<String>,
         phash: Option<String>,
+        blurhash: Option<String>,
         exif: Option<String>,
         object_key: String,
         created_at: DateTime<Utc>,
@@ -82,6 +83,7 @@ impl ImageRow {
                 dominant_color: self.dominant_color,
                 palette: read(self.palette.as_deref())?,
                 phash: self.phash,
+                blurhash: self.blurhash,
                 exif: read(self.exif.as_deref())?,
             },
             object_key: self.object_key,

@@ -4,8 +4,8 @@ use serde_json::{Map, Number, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Auto, Border, Crop, Extent, Filter, Fit, Font, FormatChoice, Gravity, Keep, Length, Mark,
-    Operation, Place, Profile, Quality, Resize, Round, Spec, Trim, Watermark,
+    Border, Crop, Extent, Filter, Fit, Font, FormatChoice, Gravity, Keep, Length, Mark, Operation,
+    Place, Profile, Quality, Resize, Round, Spec, Trim, Watermark,
 };
 use crate::domain::color::Color;
 
@@ -31,7 +31,7 @@ impl Spec {
         }
         match self.quality {
             Some(Quality::Fixed(quality)) => put(&mut fields, "quality", quality),
-            Some(Quality::Auto(auto)) => put(&mut fields, "quality", name_of(Auto::NAMES, auto)),
+            Some(Quality::Auto(auto)) => put(&mut fields, "quality", auto.name()),
             None => {}
         }
         if let Some(bytes) = self.max_bytes {

@@ -42,6 +42,11 @@ impl Auto {
         ("auto:eco", Auto::Eco),
         ("auto:low", Auto::Low),
     ];
+
+    /// Its name in a spec.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, auto)| *auto == self).map_or("auto", |(name, _)| name)
+    }
 }
 
 /// What is dear.

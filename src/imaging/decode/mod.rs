@@ -13,8 +13,12 @@ mod reduced;
 mod tiff;
 mod webp;
 
+use std::time::Duration;
+
 pub(super) use self::{
-    jpeg::version as turbo_version, other::foreign, reduced::cost as cost_of_reducing,
+    jpeg::version as turbo_version,
+    other::foreign,
+    reduced::{cost as cost_of_reducing, how as reduced_as},
 };
 use super::{
     color,
@@ -56,12 +60,14 @@ pub(super) struct Decoded {
     pub how: String,
     /// Whether it is as [`Wanted::view`] says.
     pub is_early: bool,
+    /// How much of the time it was made smaller, and nothing was decoded.
+    pub mixing: Duration,
 }
 
 impl Decoded {
     /// All of a picture, or of its frames.
     fn whole(picture: Picture) -> Self {
-        Self { picture, how: String::new(), is_early: false }
+        Self { picture, how: String::new(), is_early: false, mixing: Duration::ZERO }
     }
 }
 
@@ -78,7 +84,7 @@ pub(super) fn decode(
         Some(View::Reduced(reduction)) => {
             let stored = reduction.stored(probe.orientation, (probe.width, probe.height));
             match reduced::reduce(input, probe, &stored, wanted, limits, control) {
-                Ok(Some((picture, how))) => Ok(Decoded { picture, how, is_early: true }),
+                Ok(Some(decoded)) => Ok(decoded),
                 Ok(None) => all(input, probe, wanted, limits, control).map(Decoded::whole),
                 Err(failure) => Err(failure),
             }
@@ -127,11 +133,27 @@ fn all(
     }
 }
 
+/// The colour profile that a JPEG, a PNG or a WebP carries.
+pub(super) fn icc(input: &[u8], format: Format) -> Option<Vec<u8>> {
+    match format {
+        Format::Jpeg => jpeg::icc(input),
+        Format::Png => png::icc(input),
+        Format::Webp => webp::icc(input),
+        _ => None,
+    }
+}
+
 fn drawn(input: &[u8], view: svg::View, limits: &Limits) -> Result<Decoded, Failure> {
     let (width, height) = view.size;
     let pixels = picture_of(width, height, svg::draw(input, view, limits)?)?;
     let picture = Picture::still(Pixels::Eight(pixels), true);
-    Ok(Decoded { picture, how: format!("drawn at once as {width} × {height}"), is_early: true })
+    let how = drawn_as(view.size);
+    Ok(Decoded { picture, how, is_early: true, mixing: Duration::ZERO })
+}
+
+/// How a drawing is drawn.
+pub(super) fn drawn_as((width, height): (u32, u32)) -> String {
+    format!("drawn at once as {width} × {height}")
 }
 
 /// `image_corrupt`, for a decoder that gave up.

@@ -106,6 +106,13 @@ fn opened<'a>(
     decoder.read_info().map_err(damaged)
 }
 
+/// The profile of a file's colours.
+pub(super) fn icc(input: &[u8]) -> Option<Vec<u8>> {
+    let control = Control::default();
+    let file = opened(input, &control).ok()?;
+    file.info().icc_profile.as_ref().map(|icc| icc.to_vec())
+}
+
 fn damaged(cause: png::DecodingError) -> Error {
     broken(Format::Png, cause)
 }

@@ -1,7 +1,12 @@
 //! Making a picture smaller while it is decoded, by rows or by planes: what all formats that can have in common.
 
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
+
 use super::{
-    Wanted, avif, corrupt, jpeg,
+    Decoded, Wanted, avif, corrupt, jpeg,
     meaning::{Meaning, Mixed},
     png, webp,
 };
@@ -11,14 +16,14 @@ use crate::{
         color::ToSrgb,
         control::{Control, Failure},
         picture::{Picture, Pixels},
-        planes::Planes,
+        planes::{Band, Planes, Shape},
         probe::Probe,
         reduce::{Detail, Light, Reducer, Reduction},
         rows::Rows,
     },
 };
 
-/// A picture that is made smaller while it is decoded, and how; `reduction` is of the picture as it is stored. `None` where only all of
+/// A picture that is made smaller while it is decoded; `reduction` is of the picture as it is stored. `None` where only all of
 /// it can be decoded.
 pub(super) fn reduce(
     input: &[u8],
@@ -27,27 +32,29 @@ pub(super) fn reduce(
     wanted: Wanted,
     limits: &Limits,
     control: &Control,
-) -> Result<Option<(Picture, String)>, Failure> {
+) -> Result<Option<Decoded>, Failure> {
     let (width, height) = (probe.width, probe.height);
     let size = if probe.orientation > 4 { (height, width) } else { (width, height) };
-    let reducing = Reducing { size, reduction, wanted, control };
-    let by_rows = |picture| Some((picture, "row by row".to_owned()));
-    match probe.format {
-        Format::Jpeg => jpeg::reduce(input, &reducing).map(Some),
+    let mixing = Cell::default();
+    let reducing = Reducing { size, reduction, wanted, control, mixing: &mixing };
+    let by_rows = |picture| (picture, BY_ROWS.to_owned());
+    let (picture, how) = match probe.format {
+        Format::Jpeg => jpeg::reduce(input, &reducing)?,
         Format::Png => {
             let Some((mut rows, meaning)) = png::Lines::of(input, control)? else {
                 return Ok(None);
             };
-            reducing.rows(&mut rows, Detail::ALL, &meaning).map(by_rows)
+            reducing.rows(&mut rows, Detail::ALL, &meaning).map(by_rows)?
         }
         Format::Webp => {
             let meaning = Meaning::of(webp::icc(input));
             let mut rows = webp::Lines::of(input, limits, control)?;
-            reducing.rows(&mut rows, Detail::ALL, &meaning).map(by_rows)
+            reducing.rows(&mut rows, Detail::ALL, &meaning).map(by_rows)?
         }
-        Format::Avif => avif::reduce(input, &reducing, limits).map(by_rows),
-        _ => Ok(None),
-    }
+        Format::Avif => avif::reduce(input, &reducing, limits).map(by_rows)?,
+        _ => return Ok(None),
+    };
+    Ok(Some(Decoded { picture, how, is_early: true, mixing: mixing.get() }))
 }
 
 /// What is wanted, for all that is left to do once there are rows.
@@ -57,6 +64,8 @@ pub(super) struct Reducing<'a> {
     pub reduction: &'a Reduction,
     pub wanted: Wanted,
     pub control: &'a Control,
+    /// Takes how much of the time nothing was decoded.
+    mixing: &'a Cell<Duration>,
 }
 
 impl Reducing<'_> {
@@ -80,6 +89,7 @@ impl Reducing<'_> {
     ) -> Result<Picture, Failure> {
         self.check(rows.size(), detail)?;
         let has_alpha = rows.has_alpha();
+        let rows = &mut Timed::new(rows);
         let reducer = Reducer::new(self.reduction, detail);
         let (mut pixels, meaning) = match meaning.mixed(self.wanted) {
             Mixed::AsTheyAre(light) => (reducer.rows(rows, &light, self.control)?, meaning),
@@ -88,6 +98,7 @@ impl Reducing<'_> {
                 (reducer.rows(&mut rows, &Light::Srgb, self.control)?, &Meaning::Srgb)
             }
         };
+        self.mixing.set(rows.between());
         let icc = meaning.settle(&mut pixels, self.wanted, self.control)?;
         Ok(Picture { icc, ..Picture::still(Pixels::Eight(pixels), has_alpha) })
     }
@@ -100,9 +111,63 @@ impl Reducing<'_> {
         light: &Light,
         meaning: &Meaning,
     ) -> Result<Picture, Failure> {
-        let mut pixels = reducer.planes(planes, light, self.control)?;
+        let mut planes = Timed::new(planes);
+        let mut pixels = reducer.planes(&mut planes, light, self.control)?;
+        self.mixing.set(planes.between());
         let icc = meaning.settle(&mut pixels, self.wanted, self.control)?;
         Ok(Picture { icc, ..Picture::still(Pixels::Eight(pixels), false) })
+    }
+}
+
+/// A decoder that is timed.
+struct Timed<'d, D: ?Sized> {
+    decoder: &'d mut D,
+    begun: Instant,
+    decoding: Duration,
+}
+
+impl<'d, D: ?Sized> Timed<'d, D> {
+    fn new(decoder: &'d mut D) -> Self {
+        Self { decoder, begun: Instant::now(), decoding: Duration::ZERO }
+    }
+
+    /// What passed since while it was not decoding, here: mixing on another thread costs only what it is waited for.
+    fn between(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(self.decoding)
+    }
+}
+
+impl Rows for Timed<'_, dyn Rows + '_> {
+    fn size(&self) -> (u32, u32) {
+        self.decoder.size()
+    }
+
+    fn has_alpha(&self) -> bool {
+        self.decoder.has_alpha()
+    }
+
+    fn is_decoded(&self) -> bool {
+        self.decoder.is_decoded()
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>, Failure> {
+        let begun = Instant::now();
+        let row = self.decoder.next();
+        self.decoding += begun.elapsed();
+        row
+    }
+}
+
+impl Planes for Timed<'_, dyn Planes + '_> {
+    fn shape(&self) -> Shape {
+        self.decoder.shape()
+    }
+
+    fn next(&mut self) -> Result<Option<Band<'_>>, Failure> {
+        let begun = Instant::now();
+        let band = self.decoder.next();
+        self.decoding += begun.elapsed();
+        band
     }
 }
 
@@ -127,6 +192,20 @@ impl Rows for Converted<'_> {
         self.row.resize(row.len(), 0);
         self.to_srgb.convert(row, &mut self.row);
         Ok(Some(&self.row))
+    }
+}
+
+/// How pictures that are in no planes are read.
+const BY_ROWS: &str = "row by row";
+
+/// How a picture is made smaller while it is decoded, as far as its headers tell.
+pub(in crate::imaging) fn how(probe: &Probe, reduction: Reduction) -> String {
+    match probe.format {
+        Format::Jpeg => {
+            let reduction = reduction.stored(probe.orientation, (probe.width, probe.height));
+            jpeg::explain(&reduction, jpeg::detail(&reduction), None)
+        }
+        _ => BY_ROWS.to_owned(),
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn without_pixels(file: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// What tag `number` of the first directory holds, as bytes.
-pub(super) fn block(file: &[u8], number: u16) -> Option<Vec<u8>> {
+pub(in crate::imaging) fn block(file: &[u8], number: u16) -> Option<Vec<u8>> {
     let exif = parsed(file)?;
     match &exif.get_field(Tag(Context::Tiff, number), In::PRIMARY)?.value {
         Value::Byte(bytes) | Value::Undefined(bytes, _) => Some(bytes.clone()),
@@ -172,7 +172,8 @@ fn is_said(tag: Tag) -> bool {
     }
 }
 
-fn parsed(block: &[u8]) -> Option<Exif> {
+/// The block, as far as it can be read.
+pub(super) fn parsed(block: &[u8]) -> Option<Exif> {
     let read = Reader::new().continue_on_error(true).read_raw(block.to_vec());
     read.or_else(|error| error.distill_partial_result(|_| {})).ok()
 }

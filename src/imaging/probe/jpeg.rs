@@ -44,6 +44,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Header, bool)> {
     Ok((header, in_passes))
 }
 
+/// How many channels a pixel has: one is grey, three are colours, four are inks.
+pub(super) fn channels(reader: &mut Reader<'_>) -> Option<u8> {
+    let mut channels = None;
+    let found = walk(reader, |marker, segment| {
+        if matches!(marker, 0xc0..=0xc2) {
+            channels = segment.get(5).copied();
+        }
+        Ok(())
+    });
+    found.ok().and(channels)
+}
+
 /// Shows every segment up to the header of the first scan.
 fn walk(reader: &mut Reader<'_>, mut visit: impl FnMut(u8, Segment) -> Result<()>) -> Result<()> {
     reader.skip(2)?;

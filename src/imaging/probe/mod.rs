@@ -11,7 +11,7 @@ mod reader;
 mod tiff;
 mod webp;
 
-use std::io::{BufRead, Seek};
+use std::io::{BufRead, Cursor, Seek};
 
 pub(super) use self::avif::MOST_PIXELS;
 use self::reader::Reader;
@@ -47,6 +47,32 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// What the headers of a picture mostly say of which no more is known.
+    ///
+    /// # Errors
+    /// `image_too_large`, `too_many_frames`, as [`probe()`].
+    pub fn imagined(
+        format: Format,
+        (width, height): (u32, u32),
+        frames: u32,
+        has_alpha: bool,
+        limits: &Limits,
+    ) -> Result<Self> {
+        check_size((width, height), frames, limits)?;
+        let by_rows = matches!(format, Format::Jpeg | Format::Png | Format::Webp | Format::Avif);
+        Ok(Self {
+            format,
+            width,
+            height,
+            frames,
+            has_alpha,
+            orientation: 1,
+            depth: 8,
+            in_passes: false,
+            in_rows: by_rows && frames == 1,
+        })
+    }
+
     /// What a spec's defaults go by. Nobody has said what matters in the picture.
     pub fn source(&self) -> Source {
         Source {
@@ -96,11 +122,14 @@ pub fn probe(mut file: impl BufRead + Seek, limits: &Limits) -> Result<Probe> {
     if width == 0 || height == 0 {
         return Err(corrupt("the picture has no pixels"));
     }
-    check_frames(header.frames, limits)?;
-    plan::within(limits, (width, height), header.frames)
-        .map_err(|problem| Error::new(Code::ImageTooLarge, format!("the picture has {problem}")))?;
+    check_size((width, height), header.frames, limits)?;
     let Header { frames, has_alpha, depth, in_rows, .. } = header;
     Ok(Probe { format, width, height, frames, has_alpha, orientation, depth, in_passes, in_rows })
+}
+
+/// How many channels the pixels of a JPEG have.
+pub(super) fn channels(file: &[u8]) -> Option<u8> {
+    jpeg::channels(&mut Reader::new(&mut Cursor::new(file)).ok()?)
 }
 
 /// A drawing has to be read as a whole to know its size, but is not drawn.
@@ -180,6 +209,13 @@ fn is_tga(start: &[u8]) -> bool {
         _ => false,
     };
     makes_sense && has_size && descriptor & 0xc0 == 0
+}
+
+/// Refuses what passes a limit.
+fn check_size(size: (u32, u32), frames: u32, limits: &Limits) -> Result<()> {
+    check_frames(frames, limits)?;
+    plan::within(limits, size, frames)
+        .map_err(|problem| Error::new(Code::ImageTooLarge, format!("the picture has {problem}")))
 }
 
 /// Refuses animations that are too long.

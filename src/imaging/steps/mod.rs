@@ -95,6 +95,11 @@ pub(super) fn resized(resize: &Resize, from: Size) -> Size {
     resize::layout(resize, from).canvas
 }
 
+/// Whether `resize` makes any pixels of a picture of size `from` up.
+pub(super) fn enlarges(resize: &Resize, from: Size) -> bool {
+    resize::enlarges(&resize::layout(resize, from))
+}
+
 /// How a drawing of `size` is drawn at once as the first of `operations` wants it, and what that operation is then.
 pub(super) fn view(operations: &[Operation], size: Size) -> Option<(View, Option<Operation>)> {
     let Some(Operation::Resize(resize)) = operations.first() else { return None };

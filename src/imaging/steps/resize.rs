@@ -126,6 +126,12 @@ pub(super) fn most(resize: &Resize, from: Size) -> [Option<u32>; 2] {
     }
 }
 
+/// Whether the picture gets larger, on either side.
+pub(super) fn enlarges(layout: &Layout) -> bool {
+    let [_, _, across, down] = layout.source;
+    f64::from(layout.picture.0) > across || f64::from(layout.picture.1) > down
+}
+
 /// What of a drawing of size `from` is drawn at once as `resize` wants it, and what is left to do then: the padding. `None` where
 /// pixels have to be looked at first, or where it becomes no larger: smaller pictures are truer made in linear light.
 pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Option<Resize>)> {
@@ -133,8 +139,7 @@ pub(super) fn view(resize: &Resize, from: Size) -> Option<(View, Option<Resize>)
         return None;
     }
     let layout = layout(resize, from);
-    let [_, _, across, down] = layout.source;
-    if f64::from(layout.picture.0) <= across && f64::from(layout.picture.1) <= down {
+    if !enlarges(&layout) {
         return None;
     }
     let (width, height) = layout.canvas;
@@ -167,10 +172,10 @@ pub(super) fn reduction(
     if !matches!(way(&layout, (across, down)), Way::LinearLight) {
         return None;
     }
-    let [left, top, width, height] = layout.source;
-    if f64::from(layout.picture.0) > width || f64::from(layout.picture.1) > height {
+    if enlarges(&layout) {
         return None;
     }
+    let [left, top, width, height] = layout.source;
     let part = [left + f64::from(x), top + f64::from(y), width, height];
     let reduction = Reduction { part, within: area, from, size: layout.picture, profile };
     let canvas = self::layout(resize, (across, down)).canvas;

@@ -7,7 +7,7 @@ const START_OF_SCAN: u8 = 0xda;
 const END_OF_IMAGE: u8 = 0xd9;
 
 /// The profile, if all pieces of it are there.
-pub(super) fn read(input: &[u8]) -> Option<Vec<u8>> {
+pub(in super::super) fn read(input: &[u8]) -> Option<Vec<u8>> {
     let mut pieces = Vec::new();
     let mut rest = input.get(2..)?;
     while let [0xff, marker, after @ ..] = rest {

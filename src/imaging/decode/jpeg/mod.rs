@@ -8,9 +8,12 @@ mod rows;
 mod tests;
 mod turbo;
 
-pub(super) use self::reduced::{detail, reduce};
 pub(in crate::imaging) use self::turbo::version;
 use self::turbo::{Color, Decoder};
+pub(super) use self::{
+    icc::read as icc,
+    reduced::{detail, explain, reduce},
+};
 use super::{Wanted, corrupt, picture_of, settle};
 use crate::{
     domain::{error::Error, limits::Limits},

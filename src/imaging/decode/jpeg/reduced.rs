@@ -36,7 +36,7 @@ pub(in super::super) fn reduce(
 ) -> Result<(Picture, String), Failure> {
     let meaning = Meaning::of(icc::read(input));
     let detail = detail(reducing.reduction);
-    let explained = |picture, by| Ok((picture, explain(reducing.reduction, detail, by)));
+    let explained = |picture, by| Ok((picture, explain(reducing.reduction, detail, Some(by))));
     let suits = |planes: &dyn Planes| reducing.reduction.suits(planes.shape(), detail);
     let by = if let Mixed::AsTheyAre(light) = meaning.mixed(reducing.wanted) {
         let reducer = Reducer::new(reducing.reduction, detail);
@@ -84,14 +84,16 @@ pub(in super::super) fn detail(reduction: &Reduction) -> Detail {
     details.into_iter().find(is_enough).unwrap_or_else(|| reduction.detail())
 }
 
-fn explain(reduction: &Reduction, detail: Detail, by: &str) -> String {
+/// At which size it is decoded, and by what, if that is known.
+pub(in super::super) fn explain(reduction: &Reduction, detail: Detail, by: Option<&str>) -> String {
     let scale = match detail.eighths {
         8 => "at full size",
         4 => "at half its size",
         2 => "at a quarter of its size",
         _ => "at an eighth of its size",
     };
+    let by = by.map_or(String::new(), |by| format!(" {by}"));
     let averaged = if detail.is_averaged { ", two by two pixels averaged" } else { "" };
     let ratio = reduction.ratio();
-    format!("{scale} {by}{averaged}, as {ratio:.1} pixels become one")
+    format!("{scale}{by}{averaged}, as {ratio:.1} pixels become one")
 }
