@@ -20,6 +20,7 @@ pub mod enqueue;
 pub mod events;
 pub mod flights;
 pub mod import;
+pub mod inspect;
 pub mod jobs;
 pub mod metadata;
 mod objects;

@@ -11,12 +11,14 @@ pub mod context;
 mod deletions;
 mod delivery;
 mod events;
+mod explain;
 mod fields;
 mod gate;
 mod health;
 mod idempotency;
 mod images;
 mod imports;
+mod info;
 mod jobs;
 mod limit;
 pub mod openapi;
@@ -49,7 +51,13 @@ fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
         .or(images::routes(context))
         .unify()
         .boxed()
+        .or(info::routes(context))
+        .unify()
+        .boxed()
         .or(transforms::routes(context))
+        .unify()
+        .boxed()
+        .or(explain::routes(context))
         .unify()
         .boxed()
         .or(variants::routes(context))

@@ -15,7 +15,7 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, delivery, events, health, images, imports, jobs, limit, presets,
+    console, deletions, delivery, events, explain, health, images, imports, info, jobs, limit, presets,
     problem::{Problem, answered},
     purge, signing, transforms, upload, variants, webhooks,
 };
@@ -37,7 +37,8 @@ use crate::domain::{
         accounts::me, accounts::close, accounts::change_password,
         accounts::create_api_key, accounts::list_api_keys, accounts::delete_api_key,
         upload::upload, imports::import, images::list, images::get, images::patch, images::original, images::delete,
-        transforms::transform,
+        info::info,
+        transforms::transform, explain::explain,
         images::variants, variants::get, variants::picture, variants::delete,
         jobs::list, jobs::get, jobs::cancel, jobs::retry,
         events::of_job, events::of_account,

@@ -9,12 +9,14 @@ mod delivery;
 mod elsewhere;
 mod errors;
 mod events;
+mod explain;
 #[path = "../storage/cloudinary/mod.rs"]
 #[allow(dead_code)] // What the storage's own suite asks of it beside.
 mod fake_cloudinary;
 mod idempotency;
 mod images;
 mod imports;
+mod info;
 mod jobs;
 mod limits;
 mod main_job;

@@ -22,11 +22,30 @@ pub fn transparent(width: u32, height: u32) -> Vec<u8> {
 
 /// A JPEG whose EXIF says how its pixels are to be turned.
 pub fn turned(width: u32, height: u32, orientation: u8) -> Vec<u8> {
-    let jpeg = quarters(width, height, ImageFormat::Jpeg);
-    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
-    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
-    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+    with_exif(&quarters(width, height, ImageFormat::Jpeg), &exif)
+}
+
+/// A JPEG that says where it was taken: 52° 30' 36" north, 13° 24' 18" west.
+pub fn placed() -> Vec<u8> {
+    let numbers = |numbers: &[u32]| -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    };
+    let exif = [
+        // A directory of one entry: where that of the place is.
+        b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0".as_slice(),
+        b"\x04\0\x01\0\x02\0\x02\0\0\0N\0\0\0\x02\0\x05\0\x03\0\0\0\x50\0\0\0",
+        b"\x03\0\x02\0\x02\0\0\0W\0\0\0\x04\0\x05\0\x03\0\0\0\x68\0\0\0\0\0\0\0",
+        &numbers(&[52, 1, 30, 1, 36, 1]),
+        &numbers(&[13, 1, 24, 1, 18, 1]),
+    ];
+    with_exif(&quarters(40, 20, ImageFormat::Jpeg), &exif.concat())
+}
+
+fn with_exif(jpeg: &[u8], exif: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(exif.len() + 8).unwrap().to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, b"Exif\0\0", exif, &jpeg[2..]].concat()
 }
 
 /// A JPEG that ends in the middle of its pixels.

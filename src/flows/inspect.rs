@@ -1,0 +1,83 @@
+//! What can be told of a picture without decoding it: what its file says, and what a spec would make of it. The original is read for
+//! that, within the room that originals have in memory.
+
+use std::{collections::BTreeMap, io::Cursor};
+
+use bytes::Bytes;
+
+use super::{Services, overlays};
+use crate::{
+    adapters::{
+        Resource,
+        storage::{GetObject, Storage},
+    },
+    domain::{
+        error::{Code, Error, Result},
+        ids::UserId,
+        image::Image,
+        limits::Limits,
+        transform::Spec,
+    },
+    imaging::{self, Details, Foretold, Probe},
+};
+
+/// What the original of `image` says; where it was taken only if `placed`.
+///
+/// # Errors
+/// `overloaded` when there is no room for it; `dependency_unavailable`; as [`imaging::inspect`].
+pub async fn details(services: &Services, image: &Image, placed: bool) -> Result<Details> {
+    look(services, image, move |input, limits| imaging::inspect(input, placed, limits)).await
+}
+
+/// What the original of `image` is.
+///
+/// # Errors
+/// As [`details`].
+pub async fn probe(services: &Services, image: &Image) -> Result<Probe> {
+    look(services, image, |input, limits| imaging::probe(Cursor::new(input), limits)).await
+}
+
+/// What `spec`, resolved for a picture of the account that is `probe`, would make of it.
+///
+/// # Errors
+/// What the engine would refuse before it decodes; of the pictures that watermarks show, as [`details`].
+pub async fn foretell(
+    services: &Services,
+    user_id: UserId,
+    probe: &Probe,
+    spec: &Spec,
+) -> Result<Foretold> {
+    let mut marks = BTreeMap::new();
+    for mark in overlays::find(services, user_id, spec).await? {
+        marks.insert(mark.id, self::probe(services, &mark).await?);
+    }
+    imaging::foretell(spec, probe, &marks, &services.limits)
+}
+
+/// Looks at the headers of an original, off the threads that serve requests.
+async fn look<T: Send + 'static>(
+    services: &Services,
+    image: &Image,
+    look: impl FnOnce(&[u8], &Limits) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let limits = services.limits.clone();
+    let largest = limits.upload_size / 1024 + 1;
+    let size = u64::try_from(image.size).unwrap_or(0) / 1024 + 1;
+    // One that was taken in under another limit counts as the largest.
+    let size = u32::try_from(size.min(largest)).unwrap_or(u32::MAX);
+    let room = services.originals.clone().acquire_many_owned(size);
+    let room = tokio::time::timeout(limits.timeout, room).await.ok().and_then(Result::ok);
+    let room = room.ok_or_else(|| Error::overloaded("no memory for another original"))?;
+    let object = image.object();
+    let input: Bytes =
+        services.storage.ask(GetObject { object }).await.map_err(|error| match error.code {
+            // The row is there and its object is not: being deleted in this moment, or out of reach.
+            Code::NotFound => Error::unavailable(Storage::WHAT, error),
+            _ => error,
+        })?;
+    let looking = move || {
+        let _room = room;
+        look(&input, &limits)
+    };
+    tokio::task::spawn_blocking(looking).await.map_err(Error::internal)?
+}
