@@ -521,8 +521,7 @@ async fn every_link_that_cloudinarys_own_builder_makes_is_understood() {
     open(&ada).await;
     let image = upload(&ada, quarters(240, 180, ImageFormat::Png), "small").await;
     patch(&ada, &image, json!({ "public": true })).await;
-    let rows: Vec<Value> =
-        serde_json::from_str(include_str!("../url_gen/expected.json")).unwrap();
+    let rows: Vec<Value> = serde_json::from_str(include_str!("../url_gen/expected.json")).unwrap();
     assert!(rows.len() > 150);
     let (sandbox, image) = (&sandbox, &image);
     for some in rows.chunks(8) {
