@@ -146,12 +146,19 @@ fn show(
     depends(headers, plan.asks);
     headers.insert(header::LINK, text(&canonical(request, query))?);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert("cache-tag", text(&tags(plan))?);
     let cache = if found.made.is_some() { "miss" } else { "hit" };
     headers.insert("x-cache", HeaderValue::from_static(cache));
     if let Some(timings) = &found.made {
         headers.insert("server-timing", text(&timings.server_timing())?);
     }
     Ok(response)
+}
+
+/// What a CDN knows the answer by that is told to forget pictures: the image, and what lies over it.
+fn tags(plan: &Plan) -> String {
+    let images = std::iter::once(plan.image.id).chain(plan.spec.overlays());
+    images.map(|id| id.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Says what of the request the answer depends on, and asks for it.

@@ -252,6 +252,7 @@ async fn answers_say_what_caches_and_browsers_have_to_know() {
         ("cross-origin-resource-policy", "cross-origin"),
         ("link", &format!("<{path}>; rel=\"canonical\"")),
         ("vary", ""),
+        ("cache-tag", &image),
         ("accept-ch", ""),
         ("content-disposition", ""),
         ("set-cookie", ""),
