@@ -15,7 +15,8 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 use super::{
     accounts,
     body::{reply, with_header},
-    console, deletions, delivery, events, explain, health, images, imports, info, jobs, limit, presets,
+    console, deletions, delivery, events, explain, health, images, imports, info, jobs, limit,
+    presets,
     problem::{Problem, answered},
     purge, signing, transforms, upload, variants, webhooks,
 };
@@ -48,7 +49,7 @@ use crate::domain::{
         signing::create, signing::list, signing::delete, signing::sign, signing::sign_all,
         purge::one, purge::tagged,
         health::health, health::ready, document, swagger, swagger_file,
-        console::page, console::style, console::script,
+        console::page, console::style, console::script, console::delivery,
     ),
     components(schemas(Problem, DeletionId, EventId)),
     tags(
