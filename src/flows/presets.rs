@@ -15,7 +15,7 @@ use crate::{
         delivery::{MAX_TRANSFORMATION, Preset, Settings},
         error::{Error, Fault, Result},
         ids::{ImageId, UserId},
-        transform::{Profile, Spec},
+        transform::{Hints, Profile, Spec},
     },
 };
 
@@ -60,7 +60,13 @@ impl FromIterator<(String, Value)> for Presets {
 /// As [`Presets::read`].
 pub fn read_alone(text: &str, profile: Profile) -> Result<Spec, Vec<Fault>> {
     in_bounds(text)?;
-    Spec::from_url(text, profile).map_err(as_a_whole)
+    let spec = Spec::from_url(text, profile).map_err(as_a_whole)?;
+    let asked = Spec::from_url_for(text, profile, &|_| None, &Hints::default());
+    if asked.is_ok_and(|(_, asks)| asks.dpr || asks.width) {
+        let detail = "is the same for everybody: dpr_auto and w_auto belong beside it, in the URL";
+        return Err(vec![Fault::new("", detail)]);
+    }
+    Ok(spec)
 }
 
 fn in_bounds(text: &str) -> Result<(), Vec<Fault>> {

@@ -1,4 +1,4 @@
-//! `/`: the console, one page with its style and its script, all of it in the binary.
+//! `/`: the console, one page with its style and its scripts, all of it in the binary.
 
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
@@ -13,7 +13,9 @@ pub(super) fn routes() -> BoxedFilter<(Response,)> {
     let page = warp::path::end().and(warp::get()).then(|| answered(page())).boxed();
     let style = warp::path!("console.css").and(warp::get()).then(|| answered(style())).boxed();
     let script = warp::path!("console.js").and(warp::get()).then(|| answered(script())).boxed();
-    page.or(style).unify().or(script).unify().boxed()
+    let delivery =
+        warp::path!("delivery.js").and(warp::get()).then(|| answered(delivery())).boxed();
+    page.or(style).unify().or(script).unify().or(delivery).unify().boxed()
 }
 
 /// The console.
@@ -36,6 +38,13 @@ pub(super) async fn style() -> Result<Response> {
     responses((status = 200, content_type = "text/javascript", body = String)))]
 pub(super) async fn script() -> Result<Response> {
     file("text/javascript; charset=utf-8", include_str!("console/console.js"))
+}
+
+/// The console's script for delivery.
+#[utoipa::path(get, path = "/delivery.js", operation_id = "console_delivery", tag = "operations", security(()),
+    responses((status = 200, content_type = "text/javascript", body = String)))]
+pub(super) async fn delivery() -> Result<Response> {
+    file("text/javascript; charset=utf-8", include_str!("console/delivery.js"))
 }
 
 fn file(content_type: &str, text: &'static str) -> Result<Response> {

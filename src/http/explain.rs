@@ -27,7 +27,7 @@ use crate::{
         ids::{ImageId, UserId},
         transform::{FormatChoice, Quality, Spec},
     },
-    flows::{inspect, overlays, transform::source},
+    flows::{inspect, overlays, presets::Presets, transform::source},
     imaging::{Foreseen, Foretold, Probe},
 };
 
@@ -184,7 +184,7 @@ fn quality(quality: Quality) -> Value {
 pub(super) async fn explain(request: Request, body: Body) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
     let attempt = Attempt::begin(&request, user_id).await?;
-    let asked = match json(&request, body).await.and_then(|value| read(&request, value)) {
+    let asked = match read(&request, user_id, body).await {
         Ok(asked) => asked,
         Err(error) => return Err(attempt.abandon(error).await),
     };
@@ -248,8 +248,8 @@ struct Described {
     has_alpha: bool,
 }
 
-fn read(request: &Request, value: Value) -> Result<Asked> {
-    let mut rest = value;
+async fn read(request: &Request, user_id: UserId, body: Body) -> Result<Asked> {
+    let mut rest = json(request, body).await?;
     let mut take = |name: &str| {
         let value = rest.as_object_mut().and_then(|fields| fields.remove(name));
         value.filter(|value| !value.is_null())
@@ -278,7 +278,8 @@ fn read(request: &Request, value: Value) -> Result<Asked> {
             }
         },
     };
-    let profile = request.services().profile;
+    let services = request.services();
+    let profile = services.profile;
     let (spec, overlays) = match transformation {
         None => (Spec::parse_with(&rest, profile), Spec::overlays_named(&rest)),
         Some(Value::String(text)) => {
@@ -286,11 +287,10 @@ fn read(request: &Request, value: Value) -> Result<Asked> {
             faults.extend(beside.map(|name| {
                 Fault::new(format!("/{}", escape(name)), "can't stand beside transformation")
             }));
-            let under = |fault: Fault| {
-                Fault::new(format!("/transformation{}", fault.pointer), fault.detail)
-            };
-            let spec = Spec::from_url(&text, profile);
-            let spec = spec.map_err(|faults| faults.into_iter().map(under).collect());
+            let presets = Presets::of(services, user_id).await?;
+            let whole = |fault: Fault| Fault::new("/transformation", fault.detail);
+            let spec = presets.read(&text, profile);
+            let spec = spec.map_err(|faults| faults.into_iter().map(whole).collect());
             let named = spec.iter().flat_map(Spec::overlays);
             let overlays = named.map(|id| ("/transformation".to_owned(), id)).collect();
             (spec, overlays)

@@ -49,7 +49,7 @@ use crate::domain::{
         signing::create, signing::list, signing::delete, signing::sign, signing::sign_all,
         purge::one, purge::tagged,
         health::health, health::ready, document, swagger, swagger_file,
-        console::page, console::style, console::script,
+        console::page, console::style, console::script, console::delivery,
     ),
     components(schemas(Problem, DeletionId, EventId)),
     tags(

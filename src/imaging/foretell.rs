@@ -68,51 +68,58 @@ pub fn foretell(
     let mut step = |name, (detail, skipped), size| {
         steps.push(Foreseen { name, detail, skipped, size });
     };
-    let (how, early) = way(&plan, probe, spec);
-    step(
-        "decode",
-        (explain::decode(probe, plan.frames, plan.sixteen, "", &how), false),
-        Some(whole),
-    );
+    let how = way(&plan, probe, spec);
+    let detail = explain::decode(probe, plan.frames, plan.sixteen, "", &how);
+    step("decode", (detail, false), Some(whole));
     step("upright", explain::upright(probe.orientation), Some(whole));
     let mut warnings = warnings(&plan, probe, spec);
+    let early = plan.early.as_ref().ok();
     let mut size = Some(whole);
-    for (index, operation) in spec.operations.iter().enumerate() {
-        let (after, (mut detail, skipped)) = next(operation, spec, size)?;
-        if index < early {
+    for (index, operation) in (1..).zip(&spec.operations) {
+        let last = early.filter(|early| index == early.count);
+        let (after, (mut detail, skipped)) = match (last, size) {
+            (Some(early), Some(before)) => {
+                let after = early.size();
+                (Some(after), explain::operation(operation, false, spec, before, after))
+            }
+            _ => next(operation, spec, size)?,
+        };
+        if early.is_some_and(|early| index <= early.count) {
             detail += ", as it is decoded";
         }
-        if let (Operation::Resize(resize), Some(before), Some((width, height))) =
-            (operation, size, after)
+        if let (Operation::Resize(resize), Some(before)) = (operation, size)
             && steps::enlarges(resize, before)
+            && probe.format != Format::Svg
         {
-            let (across, down) = before;
+            let ((across, down), (width, height)) = (before, steps::resized(resize, before));
             warnings.push(format!("resize makes {across} × {down} larger, for {width} × {height}"));
         }
         size = after;
         step(explain::name(operation), (detail, skipped), size);
+        if let Some(left) = last.and_then(|early| early.left.as_ref()) {
+            let (after, what) = next(left, spec, size)?;
+            size = after;
+            step(explain::name(left), what, size);
+        }
     }
     let quality =
         default_quality(plan.format).filter(|_| !spec.lossless).map(|_| spec.quality(plan.format));
     // Whether it is progressive depends on its size.
-    let detail =
-        explain::encode(plan.format, &wanted(quality, spec), spec, size.unwrap_or_default());
+    let size_or_none = size.unwrap_or_default();
+    let detail = explain::encode(plan.format, &wanted(quality, spec), spec, size_or_none);
     step("encode", (detail, false), size);
     Ok(Foretold { format: plan.format, quality, size, steps, cost, warnings })
 }
 
-/// How the picture is decoded, and how many operations are done with that.
-fn way(plan: &Plan, probe: &Probe, spec: &Spec) -> (String, usize) {
+/// How the picture is decoded.
+fn way(plan: &Plan, probe: &Probe, spec: &Spec) -> String {
     match &plan.early {
-        Ok(early) => {
-            let how = match early.view {
-                View::Drawn(view) => decode::drawn_as(view.size),
-                View::Reduced(reduction) => decode::reduced_as(probe, reduction),
-            };
-            (how, early.count)
-        }
-        Err(_) if spec.operations.is_empty() => (String::new(), 0),
-        Err(why) => (format!("as a whole, as {why}"), 0),
+        Ok(early) => match early.view {
+            View::Drawn(view) => decode::drawn_as(view.size),
+            View::Reduced(reduction) => decode::reduced_as(probe, reduction),
+        },
+        Err(_) if spec.operations.is_empty() => String::new(),
+        Err(why) => format!("as a whole, as {why}"),
     }
 }
 
@@ -195,7 +202,9 @@ mod tests {
         let [jpeg, webp] =
             [ImageFormat::Jpeg, ImageFormat::WebP].map(|format| samples::written(&cat, format));
         let turned = samples::jpeg_turned(&cat, 6);
-        for file in [&jpeg, &webp, &turned, &samples::CAT.to_vec(), &samples::animation()] {
+        let drawing = b"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'/>".to_vec();
+        let (cat, moving) = (samples::CAT.to_vec(), samples::animation());
+        for file in [&jpeg, &webp, &turned, &cat, &moving, &drawing] {
             for spec in [
                 json!({}),
                 json!({"resize": {"width": 60, "height": 40}, "filters": {"sepia": 50}}),
@@ -204,6 +213,9 @@ mod tests {
                 json!({"operations": [{"crop": {"width": 30, "height": 20, "x": 0, "y": 0}},
                     {"resize": {"width": 12}}, {"rotate": 45}], "format": "avif", "quality": 30}),
                 json!({"border": {"width": 3, "color": "red"}, "format": "png"}),
+                json!({"resize": {"width": 40, "height": 40, "fit": "contain"}, "quality": 70}),
+                json!({"resize": {"width": 31, "height": 40, "gravity": "smart"}, "flip": true}),
+                json!({"resize": {"width": 900}, "format": "webp", "lossless": true}),
             ] {
                 let (told, spec, probe) = foretold(file, spec).unwrap();
                 let limits = Limits::default();

@@ -112,6 +112,16 @@ pub(super) struct Early {
     pub left: Option<Operation>,
 }
 
+impl Early {
+    /// The size of what is decoded, upright.
+    pub(super) const fn size(&self) -> Size {
+        match self.view {
+            View::Drawn(view) => view.size,
+            View::Reduced(reduction) => reduction.size,
+        }
+    }
+}
+
 /// How a picture is decoded so that the first operations are done with it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum View {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     decode, describe, encode,
-    plan::{self, Plan, View},
+    plan::{self, Early, Plan, View},
     probe::Probe,
     reduce::Reduction,
     steps, svg,
@@ -66,11 +66,7 @@ pub fn predict(
     let sizes = plan::most((probe.width, probe.height), frames, &spec.operations, limits)?;
     let early = early.ok();
     let view = early.as_ref().map(|early| early.view);
-    let mut before = raster(match view {
-        None => (probe.width, probe.height),
-        Some(View::Drawn(view)) => view.size,
-        Some(View::Reduced(reduction)) => reduction.size,
-    });
+    let mut before = raster(early.as_ref().map_or((probe.width, probe.height), Early::size));
     let mut cost = match view {
         Some(View::Reduced(reduction)) => reducing(probe, &reduction, before),
         _ => decoding(probe, before),

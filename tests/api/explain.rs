@@ -74,6 +74,19 @@ async fn a_spec_alone_and_a_picture_that_is_only_described_will_do() {
     }
     let url = explain(&ada, json!({"transformation": "w_100"})).await;
     assert_eq!(url, told);
+    let put =
+        ada.request(Method::PUT, "/api/v1/presets/small").json(&json!({"resize": {"width": 100}}));
+    expect(put.send().await, StatusCode::CREATED).await;
+    assert_eq!(explain(&ada, json!({"transformation": "t_small"})).await, told);
+    // What depends on who is looking can't be kept under a name, and stands beside it.
+    for transformation in ["w_auto", "w_5,dpr_auto"] {
+        let put = ada.request(Method::PUT, "/api/v1/presets/auto");
+        let put = put.json(&json!({"transformation": transformation})).send().await;
+        let problem = problem(put, 400, "validation_failed").await;
+        assert_eq!(problem["errors"][0]["pointer"], "/transformation");
+    }
+    let beside = explain(&ada, json!({"transformation": "w_auto/t_small"})).await;
+    assert_eq!(beside["spec"], told["spec"]);
 
     let of = |source: Value| json!({"transformation": "w_2000,f_auto,q_auto", "source": source});
     let told = explain(&ada, of(json!({"width": 1000, "height": 500}))).await;
@@ -104,7 +117,7 @@ async fn what_is_wrong_is_told_with_its_place() {
     let source = json!({"width": 9, "height": 9});
     for (body, pointers) in [
         (json!({"resize": {"width": 0}, "nonsense": 1}), &["/nonsense", "/resize/width"][..]),
-        (json!({"transformation": "w_0/q_x"}), &["/transformation/0/w", "/transformation/1/q"]),
+        (json!({"transformation": "w_0/q_x"}), &["/transformation", "/transformation"]),
         (json!({"transformation": "w_5", "flip": true}), &["/flip"]),
         (json!({"transformation": 5}), &["/transformation"]),
         (json!({"image_id": 5}), &["/image_id"]),

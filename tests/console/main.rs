@@ -66,6 +66,19 @@ async fn the_main_job(page: &Page, url: &str) {
     assert_eq!(shown(page, "result").await, (90, 80));
     page.wait_for("#error[hidden]").await;
 
+    // What was set is kept, and stands in a URL that is signed.
+    page.find(Locator::Css("#presets-kept summary")).await.unwrap().click().await.unwrap();
+    page.fill("preset-name", "small").await;
+    page.press("keep-preset", Key::Enter).await;
+    page.wait_for("#kept li").await;
+    page.press("sign-url", Key::Enter).await;
+    page.wait_for("#signed:not([hidden])").await;
+    let url = page.element("signed-url").await.attr("href").await.unwrap().unwrap();
+    assert!(url.contains("/i/s--") && url.contains("--/t_small/"), "{url}");
+    page.find(Locator::Css("#signing-keys summary")).await.unwrap().click().await.unwrap();
+    page.wait_for("#keys li").await;
+    page.wait_for("#error[hidden]").await;
+
     // Whoever comes back is still signed in, and finds what was left.
     page.refresh().await.unwrap();
     page.wait_for("#room:not([hidden])").await;

@@ -231,6 +231,7 @@ async function openRoom() {
 /** Forgets what is the account's. */
 function leave() {
   session.end();
+  dispatchEvent(new Event('left'));
   state.work?.abort();
   state.images.forEach(({ node }) => release(node.querySelector('img')));
   state.images.clear();
@@ -406,6 +407,7 @@ function showPrint(id, blob, alt) {
 }
 
 function resetTable() {
+  dispatchEvent(new Event('table-cleared'));
   for (const id of ['original', 'result']) {
     release($(id).querySelector('img'));
     setFacts(id, {});
@@ -693,6 +695,8 @@ function wire() {
   }
   wireDrops();
 }
+
+export { $, announce, call, clearProblem, element, getJson, handling, on, state };
 
 wire();
 setSpec(PRESETS['Square 400']);
