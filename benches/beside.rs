@@ -13,12 +13,9 @@ use std::{
 use bytes::Bytes;
 use clap::Parser;
 use darkroom::{
-    actors::{
-        supervisor::Tree,
-        transformer::{Priority, Transformer},
-    },
-    domain::{job::Cancel, limits::Limits, transform::Spec},
-    imaging::Overlays,
+    actors::{supervisor::Tree, transformer::Transformer},
+    domain::{ids::UserId, job::Cancel, limits::Limits, transform::Spec},
+    imaging::{Cost, Overlays},
 };
 use serde_json::json;
 
@@ -63,10 +60,11 @@ impl Case {
 
     /// How long it takes.
     async fn time(self, transformer: Transformer) -> Duration {
-        let (overlays, cancel) = (Overlays::new(), Cancel::default());
+        let (account, overlays, cancel) = (UserId::new(), Overlays::new(), Cancel::default());
         let begun = Instant::now();
-        let priority = Priority::Interactive;
-        transformer.transform(self.file, overlays, self.spec, priority, cancel).await.unwrap();
+        let place =
+            transformer.admit(account, self.file.len() as u64, Cost::default()).await.unwrap();
+        transformer.transform(place, self.file, overlays, self.spec, cancel).await.unwrap();
         begun.elapsed()
     }
 }

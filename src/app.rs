@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex, Semaphore, watch},
+    sync::{Mutex, watch},
     task::JoinHandle,
     time::Instant,
 };
@@ -182,7 +182,6 @@ impl App {
                 config.transform_memory,
                 config.limits.clone(),
             )?,
-            originals: Arc::new(Semaphore::new(originals(&config))),
             tokens: Tokens::new(jwt_secret, config.auth.jwt_issuer.clone(), config.auth.jwt_expiry),
             refresh_lifetime: config.auth.refresh_expiry,
             passwords: Passwords::default(),
@@ -320,12 +319,6 @@ async fn reclaim(database: &Db) -> Result<()> {
     Ok(())
 }
 
-/// KiB of originals in memory: for each thread one to work on and one to follow it, of the largest.
-fn originals(config: &Config) -> usize {
-    let largest = usize::try_from(config.limits.upload_size / 1024 + 1).unwrap_or(usize::MAX);
-    largest.saturating_mul(2 * config.transform_threads).min(Semaphore::MAX_PERMITS)
-}
-
 /// Starts the actors, in the order in which they need one another.
 async fn start_actors(
     config: &Config,
@@ -446,7 +439,6 @@ async fn start_actors(
             database: services.database.clone(),
             storage: services.storage.clone(),
             transformer: services.transformer.clone(),
-            originals: services.originals.clone(),
             doorbell: services.uploads.clone(),
         };
         children.push(rounds::child(describer));

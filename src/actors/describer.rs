@@ -1,10 +1,9 @@
 //! Looks at pictures that nobody has looked at yet, one at a time and behind all other work: placeholders, colours, what EXIF
 //! says. What is to be done stands in the database, so that nothing is lost with a process.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::Semaphore;
 
 use super::{address::Address, doorbell::Doorbell, rounds::Chore, transformer::Transformer};
 use crate::{
@@ -39,8 +38,6 @@ pub struct Describer {
     pub storage: Address<Storage>,
     /// Has the threads.
     pub transformer: Transformer,
-    /// KiB of originals that may be in memory.
-    pub originals: Arc<Semaphore>,
     /// Rung when a picture was uploaded.
     pub doorbell: Doorbell,
 }
@@ -82,9 +79,7 @@ impl Chore for Describer {
 
 impl Describer {
     async fn look_at(&self, image: &Undescribed, cancel: &Cancel) -> Result<Facts> {
-        let size = u32::try_from(image.object.size / 1024 + 1).unwrap_or(u32::MAX);
-        let room = self.originals.clone().acquire_many_owned(size).await;
-        let _room = room.map_err(Error::internal)?;
+        let place = self.transformer.admit_job(image.object.size).await?;
         let object = image.object.clone();
         let input =
             self.storage.ask(GetObject { object }).await.map_err(|error| match error.code {
@@ -92,7 +87,8 @@ impl Describer {
                 Code::NotFound => Error::unavailable(Storage::WHAT, error),
                 _ => error,
             })?;
-        self.transformer.describe(input, cancel.clone()).await.map_err(|failure| match failure {
+        let described = self.transformer.describe(place, input, cancel.clone()).await;
+        described.map_err(|failure| match failure {
             Failure::Refused(error) => error,
             Failure::Cancelled => Error::overloaded("the process is stopping"),
         })

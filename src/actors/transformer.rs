@@ -1,55 +1,69 @@
 //! The pool that touches pixels: a factory of workers, each of which keeps one thread of a rayon
 //! pool busy.
 //!
-//! The queue in front of it is bounded and has two lanes: somebody waits for what is `Interactive`,
-//! so it goes first. Work beyond the bound is refused as `overloaded`, and so is work that waited past
-//! its deadline; work whose caller has left is not begun.
+//! Somebody waits for what is interactive: it is refused as `overloaded` before its original is read where what is in front of it
+//! would take longer than it may wait ([`ledger`]), accounts take turns ([`turns`]), and it goes before jobs. Jobs wait. What waited
+//! past its deadline is `overloaded` as well, and work whose caller has left is not begun.
 //!
 //! What all threads together take is bounded by `TRANSFORM_MEMORY`: before a thread begins, what its
-//! work will take at most is predicted and reserved. What could never have that much is refused.
+//! work will take at most is predicted and reserved. What could never have that much is refused. The files that wait have a bound of
+//! their own ([`originals`]).
 //!
 //! A thread that nothing waits for is lent to a large picture, see [`Threads`].
 
 use std::{
     io::Cursor,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use ractor::{
-    Actor, ActorCell, ActorProcessingErr, ActorRef,
+    Actor, ActorCell, ActorRef,
     factory::{
-        DiscardHandler, DiscardMode, DiscardReason, DiscardSettings, Factory, FactoryArguments,
-        FactoryMessage, Job, JobOptions, Worker, WorkerBuilder, WorkerId,
-        queues::{Priority as Lane, PriorityManager, PriorityQueue},
+        DiscardHandler, DiscardReason, Factory, FactoryArguments, FactoryMessage, Job, JobOptions,
         routing::QueuerRouting,
     },
 };
 use rayon::ThreadPool;
 use tokio::sync::{oneshot, watch};
 
+pub use self::originals::Room;
+use self::{
+    lanes::Lanes,
+    ledger::{Ledger, Piece},
+    originals::Originals,
+    painter::{Painter, Painters},
+};
 use super::{
-    budget::{Budget, Need, Share},
+    budget::{Budget, Need},
     supervisor::Child,
 };
 use crate::{
     domain::{
         error::{Code, Error, Result},
+        ids::UserId,
         image::Facts,
         job::Cancel,
         limits::Limits,
         transform::Spec,
     },
-    imaging::{self, Control, Cost, Expected, Failure, Output, Overlays, Threads},
+    imaging::{self, Cost, Expected, Failure, Output, Overlays, Threads},
 };
 
-/// Work that waits for a thread, per thread of the pool; beyond it, work is refused.
-const QUEUE_PER_THREAD: usize = 64;
+mod lanes;
+mod ledger;
+mod originals;
+mod painter;
+#[cfg(test)]
+mod tests;
+mod turns;
+
+/// Originals of the largest size that may be in memory for each thread: one that is worked on, and one that follows it.
+const ORIGINALS: u64 = 2;
 
 /// Who waits for the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -61,25 +75,26 @@ pub enum Priority {
     Background,
 }
 
-impl From<usize> for Priority {
-    fn from(index: usize) -> Self {
-        if index == 0 { Priority::Interactive } else { Priority::Background }
-    }
+/// Work that was admitted, with room for what it is made of, until it is dropped.
+pub struct Place {
+    piece: Piece,
+    /// Whose turn it takes; jobs take none.
+    account: Option<UserId>,
+    _room: Room,
 }
 
-impl Lane for Priority {
-    fn get_index(&self) -> usize {
-        match self {
-            Priority::Interactive => 0,
-            Priority::Background => 1,
-        }
+impl Place {
+    /// Whose turn it takes, and how many microseconds of it.
+    fn turn(&self) -> Option<(UserId, u64)> {
+        Some((self.account?, self.piece.worth()))
     }
 }
 
 /// One transformation.
-pub struct Work {
+struct Work {
     task: Task,
     input: Bytes,
+    place: Place,
     /// For somebody who waits: from when it was asked. A job's time begins with its thread, so that
     /// waiting behind others costs it no attempt.
     deadline: Option<Instant>,
@@ -108,10 +123,10 @@ enum Made {
     Facts(Box<Facts>),
 }
 
-type Key = Priority;
+/// Any thread does any work.
+type Key = ();
 type Entrance = FactoryMessage<Key, Work>;
-type Queue = PriorityQueue<Key, Work, Priority, Lanes, 2>;
-type Pool = Factory<Key, Work, (), Painter, QueuerRouting<Key, Work>, Queue>;
+type Pool = Factory<Key, Work, (), Painter, QueuerRouting<Key, Work>, Lanes>;
 
 /// Where to bring pictures to be transformed. Cheap to clone; survives restarts of the factory.
 #[derive(Clone)]
@@ -120,7 +135,10 @@ pub struct Transformer {
     pool: Arc<ThreadPool>,
     threads: Threads,
     memory: Budget,
+    ledger: Ledger,
+    originals: Originals,
     limits: Arc<Limits>,
+    painted: Arc<AtomicU64>,
 }
 
 impl Transformer {
@@ -139,7 +157,10 @@ impl Transformer {
             pool: Arc::new(pool),
             threads: Threads::new(threads),
             memory: Budget::new(memory),
+            ledger: Ledger::new(threads, memory, limits.timeout),
+            originals: Originals::new(limits.upload_size, ORIGINALS * threads as u64),
             limits: Arc::new(limits),
+            painted: Arc::default(),
         })
     }
 
@@ -149,21 +170,66 @@ impl Transformer {
         Self { threads: Threads::default(), ..self }
     }
 
+    /// How many pictures this process has begun to make.
+    pub fn painted(&self) -> u64 {
+        self.painted.load(Ordering::Relaxed)
+    }
+
+    /// How many pictures somebody waits for that are not begun, and how long one more would wait behind them, as predicted.
+    pub fn load(&self) -> (usize, Duration) {
+        self.ledger.load()
+    }
+
+    /// Admits a picture that somebody of `account` waits for, before its files, of `size` bytes together, are read; `cost` is what can
+    /// be predicted without them. Waits until there is room for them.
+    ///
+    /// # Errors
+    /// `overloaded`, at once, when the picture could not be made in time, or when others wait and the account has its share already;
+    /// later, when there was no room in time.
+    pub async fn admit(&self, account: UserId, size: u64, cost: Cost) -> Result<Place> {
+        let piece = self.ledger.admit(account, cost)?;
+        let _room = self.room(account, size, piece.worth()).await?;
+        Ok(Place { piece, account: Some(account), _room })
+    }
+
+    /// Waits for room for files of `size` bytes together, which somebody of `account` only has looked at.
+    ///
+    /// # Errors
+    /// `overloaded` when there was no room in time.
+    pub async fn look(&self, account: UserId, size: u64) -> Result<Room> {
+        self.room(account, size, 0).await
+    }
+
+    async fn room(&self, account: UserId, size: u64, time: u64) -> Result<Room> {
+        let room = self.originals.take(size, Some((account, time)));
+        let room = tokio::time::timeout(self.limits.timeout, room).await.ok().flatten();
+        room.ok_or_else(|| self.ledger.overloaded("no memory for another original"))
+    }
+
+    /// Waits for room for what a job is made of. Jobs are not refused.
+    ///
+    /// # Errors
+    /// None while the process runs.
+    pub async fn admit_job(&self, size: u64) -> Result<Place> {
+        let room = self.originals.take(size, None).await;
+        let _room = room.ok_or_else(|| Error::internal("no room for originals any more"))?;
+        Ok(Place { piece: self.ledger.job(), account: None, _room })
+    }
+
     /// Transforms `input` by `spec`.
     ///
     /// # Errors
-    /// What the engine refuses; `image_too_large` when it might take more than all of the memory; `overloaded` when too much
-    /// waits already, or when it waited past its deadline; `transform_timeout`; `image_corrupt` when a codec panicked.
-    /// [`Failure::Cancelled`] after `cancel`.
+    /// What the engine refuses; `image_too_large` when it might take more than all of the memory; `overloaded` when it waited
+    /// past its deadline; `transform_timeout`; `image_corrupt` when a codec panicked. [`Failure::Cancelled`] after `cancel`.
     pub async fn transform(
         &self,
+        place: Place,
         input: Bytes,
         overlays: Overlays,
         spec: Arc<Spec>,
-        priority: Priority,
         cancel: Cancel,
     ) -> Result<Output, Failure> {
-        match self.ask(Task::Transform { overlays, spec }, input, priority, cancel).await? {
+        match self.ask(place, Task::Transform { overlays, spec }, input, cancel).await? {
             Made::Output(output) => Ok(output),
             Made::Facts(_) => Err(Failure::Refused(Error::internal("facts for a picture"))),
         }
@@ -173,8 +239,13 @@ impl Transformer {
     ///
     /// # Errors
     /// As [`Transformer::transform`].
-    pub async fn describe(&self, input: Bytes, cancel: Cancel) -> Result<Facts, Failure> {
-        match self.ask(Task::Describe, input, Priority::Background, cancel).await? {
+    pub async fn describe(
+        &self,
+        place: Place,
+        input: Bytes,
+        cancel: Cancel,
+    ) -> Result<Facts, Failure> {
+        match self.ask(place, Task::Describe, input, cancel).await? {
             Made::Facts(facts) => Ok(*facts),
             Made::Output(_) => Err(Failure::Refused(Error::internal("a picture for facts"))),
         }
@@ -182,20 +253,22 @@ impl Transformer {
 
     async fn ask(
         &self,
+        mut place: Place,
         task: Task,
         input: Bytes,
-        priority: Priority,
         cancel: Cancel,
     ) -> Result<Made, Failure> {
         let timeout = self.limits.timeout;
-        let deadline = (priority == Priority::Interactive).then(|| Instant::now() + timeout);
+        let deadline = place.account.map(|_| Instant::now() + timeout);
         let (task, cost) = self.foresee(task, input.clone()).await?;
         let memory = self.memory.admit(cost.memory)?;
+        place.piece.revise(cost);
         let (reply, answer) = oneshot::channel();
         let begun = Arc::new(AtomicBool::new(false));
         let work = Work {
             task,
             input,
+            place,
             deadline,
             cancel,
             memory,
@@ -203,8 +276,8 @@ impl Transformer {
             begun: begun.clone(),
             reply: Some(reply),
         };
-        let job = Job::with_options(priority, work, JobOptions::new(deadline.map(|_| timeout)));
-        let refused = |cause| Failure::Refused(Error::overloaded(cause));
+        let job = Job::with_options((), work, JobOptions::new(deadline.map(|_| timeout)));
+        let refused = |cause| Failure::Refused(self.ledger.overloaded(cause));
 
         let mut entrance = self.entrance.subscribe();
         let factory = tokio::time::timeout(timeout, entrance.wait_for(Option::is_some))
@@ -225,7 +298,7 @@ impl Transformer {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(refused("the transformer died over it")),
             Err(_) if begun.load(Ordering::Relaxed) => Err(timed_out(timeout).into()),
-            Err(_) => Err(waited(timeout).into()),
+            Err(_) => Err(refused(WAITED)),
         }
     }
 
@@ -254,17 +327,12 @@ impl Transformer {
         Child::new("transformer", move |supervisor| {
             let this = this.clone();
             async move {
-                let threads = this.pool.current_num_threads();
                 let arguments = FactoryArguments::builder()
                     .worker_builder(Box::new(Painters(this.clone())))
-                    .num_initial_workers(threads)
+                    .num_initial_workers(this.pool.current_num_threads())
                     .router(QueuerRouting::default())
-                    .queue(PriorityQueue::new(Lanes))
-                    .discard_handler(Arc::new(Refuse { timeout: this.limits.timeout }))
-                    .discard_settings(DiscardSettings::Static {
-                        limit: threads * QUEUE_PER_THREAD,
-                        mode: DiscardMode::Newest,
-                    })
+                    .queue(Lanes::default())
+                    .discard_handler(Arc::new(Refuse(this.ledger.clone())))
                     .build();
                 let (factory, _) =
                     Actor::spawn_linked(None, Pool::default(), arguments, supervisor).await?;
@@ -284,156 +352,21 @@ fn timed_out(timeout: Duration) -> Error {
     Error::new(Code::TransformTimeout, detail)
 }
 
-/// For work that was not begun in its time.
-fn waited(timeout: Duration) -> Error {
-    Error::overloaded(format!("the transformation waited for {} s", timeout.as_secs_f32()))
-}
-
-/// Which lane a piece of work waits in; all of it can be refused.
-struct Lanes;
-
-impl PriorityManager<Key, Priority> for Lanes {
-    fn is_discardable(&self, _: &Key) -> bool {
-        true
-    }
-
-    fn get_priority(&self, key: &Key) -> Option<Priority> {
-        Some(*key)
-    }
-}
+/// Of work that was not begun in its time.
+const WAITED: &str = "the transformation waited past its deadline";
 
 /// Answers for work that never begins.
-struct Refuse {
-    timeout: Duration,
-}
+struct Refuse(Ledger);
 
 impl DiscardHandler<Key, Work> for Refuse {
     fn discard(&self, reason: DiscardReason, job: &mut Job<Key, Work>) {
         if let Some(reply) = job.msg.reply.take() {
-            let error = match reason {
-                DiscardReason::TtlExpired => waited(self.timeout),
-                _ => Error::overloaded("the transformer's queue is full"),
+            let cause = match reason {
+                DiscardReason::TtlExpired => WAITED,
+                _ => "the transformer is stopping",
             };
             // Whoever asked may have left.
-            let _ = reply.send(Err(Failure::Refused(error)));
+            let _ = reply.send(Err(self.0.overloaded(cause).into()));
         }
     }
 }
-
-/// Makes the workers.
-struct Painters(Transformer);
-
-impl WorkerBuilder<Painter, ()> for Painters {
-    fn build(&mut self, _: WorkerId) -> (Painter, ()) {
-        let Transformer { pool, threads, memory, limits, .. } = self.0.clone();
-        (Painter { pool, threads, memory, limits }, ())
-    }
-}
-
-/// A worker: brings one picture at a time to the pool.
-struct Painter {
-    pool: Arc<ThreadPool>,
-    threads: Threads,
-    memory: Budget,
-    limits: Arc<Limits>,
-}
-
-impl Painter {
-    /// Reserves what the work may take. Here, and not before it is queued: so it is the lanes that say who is next, and what
-    /// waits for a thread holds nothing back from the others. `None` when it is not wanted any more, or was answered.
-    async fn room(&self, work: &mut Work) -> Option<Share> {
-        let room = self.memory.reserve(work.memory);
-        let deadline = work.deadline;
-        let too_late = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        let left = work.reply.as_mut()?.closed();
-        tokio::select! {
-            room = room => return room,
-            () = left => {}
-            () = too_late => {
-                let reply = work.reply.take()?;
-                // Whoever asked may have left.
-                let _ = reply.send(Err(waited(self.limits.timeout).into()));
-            }
-        }
-        None
-    }
-}
-
-impl Worker for Painter {
-    type Key = Key;
-    type Message = Work;
-    type Arguments = ();
-    type State = ();
-
-    async fn pre_start(
-        &self,
-        _: WorkerId,
-        _: &ActorRef<Entrance>,
-        (): (),
-    ) -> Result<(), ActorProcessingErr> {
-        Ok(())
-    }
-
-    async fn handle(
-        &self,
-        _: WorkerId,
-        _: &ActorRef<Entrance>,
-        job: Job<Key, Work>,
-        (): &mut (),
-    ) -> Result<Key, ActorProcessingErr> {
-        let mut work = job.msg;
-        let Some(room) = self.room(&mut work).await else { return Ok(job.key) };
-        let (finished, finish) = oneshot::channel();
-        let (limits, threads) = (self.limits.clone(), self.threads.clone());
-        self.pool.spawn(move || {
-            let _room = room;
-            if let Some(reply) = work.reply.take()
-                && !reply.is_closed()
-            {
-                work.begun.store(true, Ordering::Relaxed);
-                // Whoever asked may leave while the work is done.
-                let _ = reply.send(paint(&work, &limits, threads));
-            }
-            let _ = finished.send(());
-        });
-        // Being told, or losing the thread: either way it is free again.
-        let _ = finish.await;
-        Ok(job.key)
-    }
-}
-
-/// The work itself.
-fn paint(work: &Work, limits: &Limits, threads: Threads) -> Result<Made, Failure> {
-    let deadline = work.deadline.unwrap_or_else(|| Instant::now() + limits.timeout);
-    let control = Control { deadline: Some(deadline), cancel: work.cancel.clone(), threads };
-    contained(|| match &work.task {
-        Task::Transform { overlays, spec } => {
-            imaging::transform(&work.input, overlays, spec, limits, &control).map(Made::Output)
-        }
-        Task::Describe => {
-            imaging::describe(&work.input, limits, &control).map(Box::new).map(Made::Facts)
-        }
-    })
-}
-
-/// A codec that panics costs this one picture.
-fn contained<T>(engine: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(engine)).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        tracing::error!(message, "the engine panicked");
-        let detail = "the picture could not be processed";
-        Err(Failure::Refused(Error::new(Code::ImageCorrupt, detail).caused_by(message)))
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -61,13 +61,8 @@ async fn look<T: Send + 'static>(
     look: impl FnOnce(&[u8], &Limits) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let limits = services.limits.clone();
-    let largest = limits.upload_size / 1024 + 1;
-    let size = u64::try_from(image.size).unwrap_or(0) / 1024 + 1;
-    // One that was taken in under another limit counts as the largest.
-    let size = u32::try_from(size.min(largest)).unwrap_or(u32::MAX);
-    let room = services.originals.clone().acquire_many_owned(size);
-    let room = tokio::time::timeout(limits.timeout, room).await.ok().and_then(Result::ok);
-    let room = room.ok_or_else(|| Error::overloaded("no memory for another original"))?;
+    let size = u64::try_from(image.size).unwrap_or(0);
+    let room = services.transformer.look(image.user_id, size).await?;
     let object = image.object();
     let input: Bytes =
         services.storage.ask(GetObject { object }).await.map_err(|error| match error.code {

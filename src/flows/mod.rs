@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
-
 use crate::{
     actors::{address::Address, doorbell::Doorbell, notifier::Notifier, transformer::Transformer},
     adapters::{
@@ -46,9 +44,6 @@ pub struct Services {
     pub metadata_cached: bool,
     /// Pixels.
     pub transformer: Transformer,
-    /// KiB of originals that may be in memory at a time to be transformed: the queue in front of the
-    /// threads is bounded by number, which for large files is no bound.
-    pub originals: Arc<Semaphore>,
     /// Access tokens.
     pub tokens: Tokens,
     /// How long a refresh token is good for.

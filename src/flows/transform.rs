@@ -1,6 +1,6 @@
 //! Making a variant: at once for somebody who waits, or as a job. Both make it the same way.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
@@ -25,7 +25,7 @@ use crate::{
         transform::{Source, Spec},
         variant::{self, Failure, Variant, VariantKey, VariantStatus},
     },
-    imaging::{self, Overlays},
+    imaging::{self, Overlays, Probe},
 };
 
 /// A picture that was painted, and is not stored yet.
@@ -222,25 +222,22 @@ pub async fn paint(
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
     let original = image.object();
     let user_id = image.user_id;
-    let (originals, timeout) = (services.originals.clone(), services.limits.timeout);
-    let largest = services.limits.upload_size / 1024 + 1;
-    let size = u64::try_from(image.size).unwrap_or(0) / 1024 + 1;
-    // One that was taken in under another limit counts as the largest.
-    let size = u32::try_from(size.min(largest)).unwrap_or(u32::MAX);
-    // Their room in memory is counted as well.
+    let mut size = bytes(image.size);
     let mut marks = Vec::new();
-    let mut size = size;
     for mark in overlays::find(services, user_id, &spec).await? {
-        size = size.saturating_add(u32::try_from(mark.size / 1024 + 1).unwrap_or(u32::MAX));
+        // Their room in memory is counted as well.
+        size = size.saturating_add(bytes(mark.size));
         marks.push((mark.id, mark.object()));
     }
-    let size = size.min(u32::try_from(largest).unwrap_or(u32::MAX));
+    let (extent, limits) = ((image.width, image.height), &services.limits);
+    let cost = Probe::imagined(image.format, extent, image.frames, image.has_alpha, limits)
+        .and_then(|probe| imaging::predict(&spec, &probe, &BTreeMap::new(), limits));
     let key = VariantKey { image_id: image.id, spec_hash: spec.hash() };
     let work = || async move {
-        let room = tokio::time::timeout(timeout, originals.acquire_many_owned(size)).await;
-        let _room = room.ok().and_then(Result::ok).ok_or_else(|| {
-            imaging::Failure::Refused(Error::overloaded("no memory for another original"))
-        })?;
+        let place = match priority {
+            Priority::Interactive => transformer.admit(user_id, size, cost?).await?,
+            Priority::Background => transformer.admit_job(size).await?,
+        };
         let fetch = async |object| {
             storage.ask(GetObject { object }).await.map_err(|error| match error.code {
                 // The row is there and its object is not: being deleted in this moment, or out of reach.
@@ -255,9 +252,14 @@ pub async fn paint(
         for (id, object) in marks {
             overlays.insert(id, fetch(object).await?);
         }
-        transformer.transform(input, overlays, spec, priority, cancel).await.map(Painted::new)
+        transformer.transform(place, input, overlays, spec, cancel).await.map(Painted::new)
     };
     services.work.painting.join(key, work).await
+}
+
+/// A size of a row, in which sizes have a sign.
+fn bytes(size: i64) -> u64 {
+    u64::try_from(size).unwrap_or(0)
 }
 
 /// Runs the jobs that the consumer leases.

@@ -24,6 +24,7 @@ mod main_job;
 mod metadata;
 mod objects;
 mod openapi;
+mod overload;
 mod pictures;
 mod presets;
 mod purge;

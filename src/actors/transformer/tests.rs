@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
+use futures_util::{FutureExt, future::join_all};
 use image::{ImageFormat, RgbaImage};
 
-use super::*;
+use super::{painter::contained, *};
 use crate::actors::supervisor::Tree;
 
 /// A picture of 4 × 4 pixels.
@@ -11,6 +12,17 @@ fn small() -> Bytes {
     file.into_inner().into()
 }
 
+/// The small picture, made for an account or as a job.
+async fn make(transformer: &Transformer, account: Option<UserId>) -> Result<Output, Failure> {
+    let file = small();
+    let place = match account {
+        Some(account) => transformer.admit(account, file.len() as u64, Cost::default()).await?,
+        None => transformer.admit_job(file.len() as u64).await?,
+    };
+    let (spec, cancel) = (Arc::new(Spec::default()), Cancel::default());
+    transformer.transform(place, file, Overlays::new(), spec, cancel).await
+}
+
 #[tokio::test]
 async fn who_waits_for_memory_is_told_so_in_time_and_a_job_waits_on() {
     let limits = Limits { timeout: Duration::from_millis(50), ..Limits::default() };
@@ -18,21 +30,18 @@ async fn who_waits_for_memory_is_told_so_in_time_and_a_job_waits_on() {
     let _tree = Tree::start(vec![transformer.child()]).await.unwrap();
     let everything = transformer.memory.admit(64 << 20).unwrap();
     let everything = transformer.memory.reserve(everything).await.unwrap();
-    let file = small();
-    let ask = |priority| {
-        let (spec, cancel) = (Arc::new(Spec::default()), Cancel::default());
-        transformer.transform(file.clone(), Overlays::new(), spec, priority, cancel)
-    };
-    let Err(Failure::Refused(error)) = ask(Priority::Interactive).await else {
+    let account = UserId::new();
+    let Err(Failure::Refused(error)) = make(&transformer, Some(account)).await else {
         panic!("there is no memory for it")
     };
     assert_eq!(error.code, Code::Overloaded);
-    let (job, ()) = tokio::join!(ask(Priority::Background), async {
+    let (job, ()) = tokio::join!(make(&transformer, None), async {
         // Longer than anybody else would wait.
-        assert!(ask(Priority::Interactive).await.is_err());
+        assert!(make(&transformer, Some(account)).await.is_err());
         drop(everything);
     });
     assert_eq!(job.unwrap().width, 4);
+    assert_eq!(transformer.painted(), 1);
 }
 
 #[tokio::test]
@@ -41,12 +50,7 @@ async fn what_waits_has_the_threads_that_it_needs() {
     let _tree = Tree::start(vec![transformer.child()]).await.unwrap();
     let everything = transformer.memory.admit(64 << 20).unwrap();
     let everything = transformer.memory.reserve(everything).await.unwrap();
-    let file = small();
-    let ask = || {
-        let (spec, cancel) = (Arc::new(Spec::default()), Cancel::default());
-        let (overlays, priority) = (Overlays::new(), Priority::Background);
-        transformer.transform(file.clone(), overlays, spec, priority, cancel)
-    };
+    let ask = || make(&transformer, None);
     let all_wait = async {
         while transformer.threads.idle() > 0 {
             tokio::task::yield_now().await;
@@ -59,6 +63,53 @@ async fn what_waits_has_the_threads_that_it_needs() {
     while transformer.threads.idle() < 2 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_flood_is_refused_at_once_and_what_was_admitted_is_made_in_turns() {
+    let transformer = Transformer::new(1, 64 << 20, Limits::default()).unwrap();
+    let _tree = Tree::start(vec![transformer.child()]).await.unwrap();
+    let everything = transformer.memory.admit(64 << 20).unwrap();
+    let everything = transformer.memory.reserve(everything).await.unwrap();
+    let (flood, other) = (UserId::new(), UserId::new());
+    let made = std::sync::Mutex::new(Vec::new());
+    let ask = |account| {
+        let (transformer, made) = (&transformer, &made);
+        async move {
+            let output = make(transformer, Some(account)).await;
+            if output.is_ok() {
+                made.lock().unwrap().push(account);
+            }
+            output.map(drop)
+        }
+    };
+    let mut flooded = Box::pin(join_all((0..100).map(|_| ask(flood))));
+    // All have asked; those that were refused have their answer, and nothing is made.
+    assert!(flooded.as_mut().now_or_never().is_none());
+    assert_eq!(transformer.load().0, 64);
+    let mut others = Box::pin(ask(other));
+    assert!(others.as_mut().now_or_never().is_none(), "it is admitted");
+    let Err(Failure::Refused(refused)) = ask(flood).now_or_never().unwrap() else {
+        panic!("its share is used up")
+    };
+    assert_eq!((refused.code, refused.retry_after), (Code::Overloaded, Some(1)));
+    let queued = async {
+        // All but the one that the thread waits with, and none of them on its way there any more.
+        let factory = transformer.entrance.borrow().clone().unwrap();
+        let depth =
+            async || factory.call(FactoryMessage::GetQueueDepth, None).await.unwrap().unwrap();
+        while depth().await < 64 {
+            tokio::task::yield_now().await;
+        }
+        drop(everything);
+    };
+    let (flooded, others, ()) = tokio::join!(flooded, others, queued);
+    assert!(others.is_ok());
+    let finished = flooded.iter().filter(|output| output.is_ok()).count();
+    assert_eq!((finished, transformer.painted()), (64, 65));
+    let turn = made.lock().unwrap().iter().position(|account| *account == other).unwrap();
+    assert!(turn < 5, "{turn}");
+    assert_eq!(transformer.load(), (0, Duration::ZERO));
 }
 
 #[test]
