@@ -1,6 +1,6 @@
 //! Floor 4: what the service does, each said once. HTTP and the consumer call the same flows.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     actors::{address::Address, doorbell::Doorbell, notifier::Notifier, transformer::Transformer},

@@ -160,8 +160,10 @@ pub(super) async fn put(request: Request, name: String, body: Body) -> Result<Re
     reply(status, &PresetView::from(preset))
 }
 
-/// The spec, and the pictures that it names and where.
-fn read(value: &Value, profile: Profile) -> Result<(Spec, Vec<(String, ImageId)>), Vec<Fault>> {
+/// A spec, and the pictures that it names and where.
+type Named = (Spec, Vec<(String, ImageId)>);
+
+fn read(value: &Value, profile: Profile) -> Result<Named, Vec<Fault>> {
     let Some(text) = value.get("transformation") else {
         let spec = Spec::parse_with(value, profile)?;
         return Ok((spec, Spec::overlays_named(value)));

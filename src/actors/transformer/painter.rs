@@ -83,7 +83,7 @@ impl Worker for Painter {
         (): &mut (),
     ) -> Result<Key, ActorProcessingErr> {
         let mut work = job.msg;
-        let Some(room) = self.room(&mut work).await else { return Ok(job.key) };
+        let Some(room) = self.room(&mut work).await else { return Ok(()) };
         let (finished, finish) = oneshot::channel();
         let Transformer { pool, limits, threads, painted, .. } = self.0.clone();
         pool.spawn(move || {
@@ -106,7 +106,7 @@ impl Worker for Painter {
         });
         // Being told, or losing the thread: either way it is free again.
         let _ = finish.await;
-        Ok(job.key)
+        Ok(())
     }
 }
 
