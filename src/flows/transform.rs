@@ -22,6 +22,7 @@ use crate::{
         ids::VariantId,
         image::Image,
         job::{Cancel, Job, Outcome, Runner},
+        object::Object,
         transform::{Source, Spec},
         variant::{self, Failure, Variant, VariantKey, VariantStatus},
     },
@@ -58,11 +59,13 @@ impl Painted {
     }
 }
 
-/// The work under way in this process, one of a kind for each variant.
+/// The work under way in this process, each piece of it once.
 #[derive(Default)]
 pub struct Work {
     painting: Arc<Flights<VariantKey, Result<Painted, imaging::Failure>>>,
     storing: Arc<Flights<VariantKey, Result<variant::Made>>>,
+    /// A page asks for many sizes of one picture at a time: its file is fetched once for all of them.
+    fetching: Arc<Flights<String, Result<Bytes>>>,
 }
 
 /// The variant of `image` by `spec`, as a row to be.
@@ -220,6 +223,7 @@ pub async fn paint(
     cancel: Cancel,
 ) -> Result<Result<Painted, imaging::Failure>> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
+    let fetching = services.work.fetching.clone();
     let original = image.object();
     let user_id = image.user_id;
     let mut size = bytes(image.size);
@@ -238,8 +242,11 @@ pub async fn paint(
             Priority::Interactive => transformer.admit(user_id, size, cost?).await?,
             Priority::Background => transformer.admit_job(size).await?,
         };
-        let fetch = async |object| {
-            storage.ask(GetObject { object }).await.map_err(|error| match error.code {
+        let fetch = async |object: Object| {
+            let storage = storage.clone();
+            let key = object.key.clone();
+            let get = || async move { storage.ask(GetObject { object }).await };
+            fetching.join(key, get).await.flatten().map_err(|error| match error.code {
                 // The row is there and its object is not: being deleted in this moment, or out of reach.
                 Code::NotFound => {
                     imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error))
