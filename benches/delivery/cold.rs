@@ -111,7 +111,7 @@ impl<'a> Contenders<'a> {
         let turn = load.run(server.port, &paths, &mime_type).await;
         server.settle();
         let cpu = server.cpu() - before;
-        let Turn { latencies, refused, failed, there, took } = turn;
+        let Turn { latencies, refused, failed, there, took, .. } = turn;
         assert_eq!(there, 0, "{} had pictures that nobody had asked for", tool.name());
         let made = latencies.len().max(1) as f64;
         measured.per_second.push(latencies.len() as f64 / took.as_secs_f64());

@@ -5,6 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashSet,
     net::Ipv4Addr,
     time::{Duration, Instant},
 };
@@ -25,8 +26,10 @@ pub struct Turn {
     pub refused: usize,
     /// Everything else that was no such picture.
     pub failed: usize,
-    /// Pictures of which the answer says that they were there before.
+    /// Pictures that were there before they were asked for.
     pub there: usize,
+    /// Pieces of work that it tells of: all that waited for one are told the same of it.
+    pub works: HashSet<String>,
     /// From the first request to the last answer.
     pub took: Duration,
 }
@@ -50,16 +53,21 @@ impl Load {
             while let Some(path) = paths.get(next.get()).filter(|_| began.elapsed() < self.most) {
                 next.set(next.get() + 1);
                 let asked = Instant::now();
+                let mut is_new = true;
                 loop {
                     let answer = ask(&mut connection, port, path).await;
                     let mut turn = turn.borrow_mut();
                     match answer {
                         Ok(answer) if answer.is_picture(mime_type) => {
                             turn.latencies.push(asked.elapsed());
-                            turn.there += usize::from(answer.header("x-cache") == Some("hit"));
+                            let is_hit = answer.header("x-cache") == Some("hit");
+                            turn.there += usize::from(is_new && is_hit);
+                            turn.works.extend(answer.header("server-timing").map(str::to_owned));
                         }
                         Ok(answer) if answer.head.status() == StatusCode::SERVICE_UNAVAILABLE => {
                             turn.refused += 1;
+                            // Work that was begun may have come to its end by the next time.
+                            is_new = false;
                             if began.elapsed() < self.most {
                                 drop(turn);
                                 tokio::time::sleep(answer.retry_after()).await;

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use crate::load::fetch;
+
 /// Opens an account on the server at `port` and puts `picture` into it; the picture's id.
 ///
 /// Each account has objects of its own, so that what another one has made is of no use to it.
@@ -33,6 +35,8 @@ pub async fn publish(port: u16, picture: Bytes) -> String {
     while answer(http.get(&path).bearer_auth(&token), StatusCode::OK).await["thumbhash"].is_null() {
         clock.tick().await;
     }
+    // With its first picture all is heard of that was said of the account.
+    fetch(port, &format!("/i/w_100/{image}")).await;
     image
 }
 

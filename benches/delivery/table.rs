@@ -179,7 +179,7 @@ pub const HERD: [&str; 8] =
 /// A crowd.
 pub fn herd(crowd: usize, herd: &herd::Herd) -> bool {
     let answered = herd.turn.latencies.len();
-    let made = answered - herd.turn.there;
+    let made = herd.turn.works.len();
     let mut missed = Vec::new();
     if made != 1 {
         missed.push(format!("{made} made"));
