@@ -2,13 +2,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-faults soak bench-beside bench-engine bench-jobs deny demo docs
+.PHONY: help run build test test-faults soak bench-beside bench-delivery bench-engine bench-jobs deny demo docs
 
 # A fresh Rust is often only in the first, PgBouncer and RabbitMQ in the second.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin:/usr/sbin
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Build and serve on port 8080 (or PORT); needs nothing else installed or running
 	@exec cargo run --release --locked --quiet -- serve
@@ -49,6 +49,12 @@ bench-beside: ## Measure small pictures beside large ones in the pool that paint
 	@set -e; \
 	place="$$(scripts/bench-setup)"; export BENCH_ENGINE="$$place"; \
 	cargo bench --locked --bench beside -- $(FLAGS)
+
+bench-delivery: ## Measure pictures by URL beside ipx, oximg, thumbor and nginx; FLAGS='--help' says how
+	@scripts/build-setup
+	@set -e; \
+	place="$$(scripts/bench-setup delivery)"; export BENCH_ENGINE="$$place"; \
+	cargo bench --locked --bench delivery -- $(FLAGS)
 
 bench-jobs: ## Measure the queue over the Postgres and RabbitMQ of this machine; FLAGS='--help' says how
 	@scripts/build-setup

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::reference::Size;
+
 /// What a file is to become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -21,15 +23,6 @@ impl Format {
             Self::Avif => "avif",
         }
     }
-}
-
-/// How large the result is.
-#[derive(Debug, Clone, Copy)]
-pub enum Size {
-    /// So wide, as high as it comes out.
-    Width(u32),
-    /// Exactly so wide and high; what sticks out is cut off on both sides alike.
-    Cover(u32, u32),
 }
 
 /// Whom the engine measures itself against.

@@ -3,10 +3,16 @@
 
 use std::f64::consts::PI;
 
-use crate::{
-    cases::Size,
-    score::{Float, Picture},
-};
+use crate::score::{Float, Picture};
+
+/// How large the result is.
+#[derive(Debug, Clone, Copy)]
+pub enum Size {
+    /// So wide, as high as it comes out.
+    Width(u32),
+    /// Exactly so wide and high; what sticks out is cut off on both sides alike.
+    Cover(u32, u32),
+}
 
 /// What the values of pixels stand for while they are weighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

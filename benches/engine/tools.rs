@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::{
-    cases::{Case, Peer, Size},
+    cases::{Case, Peer},
+    reference::Size,
     score::Picture,
 };
 
