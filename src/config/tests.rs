@@ -228,8 +228,16 @@ fn values_mean_what_they_say() {
         ("TRANSFORM_THREADS", "3"),
         ("TRANSFORM_PROFILE", "fast"),
         ("ROLE", "worker"),
+        ("DATA_DIR", "/pictures"),
+        ("CACHE_MEMORY", "0"),
+        ("CACHE_DISK", "2GiB"),
     ])
     .accepted();
+    let cache = config.cache;
+    assert_eq!((cache.memory, cache.disk), (0, 2 << 30));
+    assert_eq!(cache.directory, Path::new("/pictures/cache"));
+    let elsewhere = env(&[("CACHE_DIR", "/fast")]).accepted().0.cache;
+    assert_eq!((elsewhere.directory.as_path(), elsewhere.memory), (Path::new("/fast"), 64 << 20));
     assert_eq!(config.http.public_url.as_deref(), Some("https://images.example.com"));
     assert_eq!(
         config.http.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
