@@ -2,9 +2,8 @@
 //! both start the service here.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::File,
     net::SocketAddr,
-    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -45,7 +44,7 @@ use crate::{
         storage::Storage,
         token::Tokens,
     },
-    config::{self, Config, StorageKind},
+    config::{Config, StorageKind},
     domain::error::{Code, Error, Result},
     flows::{
         Services,
@@ -56,6 +55,12 @@ use crate::{
     http::{context::Context, serve},
     roles::Role,
 };
+
+use self::directory::{check_storage, lock};
+
+pub use self::directory::is_served;
+
+mod directory;
 
 /// Questions under way at a time, queued or running, for each resource.
 const ADMITTED: usize = 1024;
@@ -262,51 +267,6 @@ impl App {
         )
         .await;
         self.tree.drain(deadline).await
-    }
-}
-
-/// A storage that was only recognised before must not take the place of the disk by itself: nothing of it would be there.
-fn check_storage(config: &Config) -> Result<(), StartError> {
-    let config::Storage { kind, is_said, .. } = config.storage;
-    let directory = config.data_dir.join("objects");
-    let is_empty = || directory.read_dir().map_or(true, |mut entries| entries.next().is_none());
-    if is_said || kind == StorageKind::Fs || is_empty() {
-        return Ok(());
-    }
-    Err(StartError::WhichStorage { directory, kind })
-}
-
-/// What a process that serves from an embedded database's directory has locked.
-const LOCK: &str = "lock";
-
-/// Whether a process serves from `directory`, an embedded database's.
-///
-/// # Errors
-/// When the system can't tell.
-pub fn is_served(directory: &Path) -> std::io::Result<bool> {
-    let file = match File::open(directory.join(LOCK)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        file => file?,
-    };
-    // Given back at once.
-    match file.try_lock_shared() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Makes sure that no other process serves from `directory`. The kernel keeps the lock, so it ends with the process, however
-/// that ends.
-fn lock(directory: &Path) -> Result<File, StartError> {
-    std::fs::create_dir_all(directory).map_err(Error::internal)?;
-    let path = directory.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(path);
-    let file = file.map_err(Error::internal)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse { directory: directory.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(Error::internal(error).into()),
     }
 }
 

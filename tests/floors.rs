@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("actors", 3),
     ("flows", 4),
     ("http", 5),
+    ("app", ABOVE),
     ("cli", ABOVE),
 ];
 const ABOVE: u8 = 6;

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! printf 'c_fill,w_300/0198c0de-0000-7000-8000-000000000000.jpg\n' |
-//!     openssl dgst -sha256 -hmac "$SECRET" -binary | basenc --base64url | cut -c1-22
+//!     openssl dgst -sha256 -hmac "$SECRET" -binary | openssl base64 -A | tr '+/' '-_' | cut -c1-22
 //! ```
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL};

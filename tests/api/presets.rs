@@ -73,6 +73,8 @@ async fn a_preset_that_can_not_be_is_refused_with_all_its_faults() {
         (&format!("{PRESETS}/a.b"), json!({}), vec!["/name"]),
         (&path, json!({ "transformation": "w_0/e_x" }), vec!["/transformation", "/transformation"]),
         (&path, json!({ "transformation": "t_other" }), vec!["/transformation"]),
+        (&path, json!({ "transformation": "c_limit,w_auto" }), vec!["/transformation"]),
+        (&path, json!({ "transformation": "w_300,dpr_auto" }), vec!["/transformation"]),
         (&path, json!({ "transformation": 7, "flip": true }), vec!["/flip", "/transformation"]),
         (&path, json!({ "transformation": "w_1,".repeat(501) }), vec!["/transformation"]),
         (&path, json!({ "watermark": { "image_id": theirs } }), vec!["/watermark/image_id"]),
