@@ -34,6 +34,32 @@ pub struct Turn {
     pub took: Duration,
 }
 
+impl Turn {
+    /// Counts an answer, if there was one, after so long. If it was to come again later, after how long.
+    fn take(
+        &mut self,
+        answer: Option<&Answer>,
+        after: Duration,
+        mime_type: &str,
+        is_new: bool,
+    ) -> Option<Duration> {
+        match answer {
+            Some(answer) if answer.is_picture(mime_type) => {
+                self.latencies.push(after);
+                let is_hit = answer.header("x-cache") == Some("hit");
+                self.there += usize::from(is_new && is_hit);
+                self.works.extend(answer.header("server-timing").map(str::to_owned));
+            }
+            Some(answer) if answer.head.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                self.refused += 1;
+                return Some(answer.retry_after());
+            }
+            _ => self.failed += 1,
+        }
+        None
+    }
+}
+
 /// How it is asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
@@ -56,31 +82,19 @@ impl Load {
                 let mut is_new = true;
                 loop {
                     let answer = ask(&mut connection, port, path).await;
-                    let mut turn = turn.borrow_mut();
-                    match answer {
-                        Ok(answer) if answer.is_picture(mime_type) => {
-                            turn.latencies.push(asked.elapsed());
-                            let is_hit = answer.header("x-cache") == Some("hit");
-                            turn.there += usize::from(is_new && is_hit);
-                            turn.works.extend(answer.header("server-timing").map(str::to_owned));
-                        }
-                        Ok(answer) if answer.head.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                            turn.refused += 1;
-                            // Work that was begun may have come to its end by the next time.
-                            is_new = false;
-                            if began.elapsed() < self.most {
-                                drop(turn);
-                                tokio::time::sleep(answer.retry_after()).await;
-                                continue;
-                            }
-                        }
-                        Ok(_) => turn.failed += 1,
-                        Err(_) => {
-                            connection = None;
-                            turn.failed += 1;
-                        }
+                    let again = {
+                        let mut turn = turn.borrow_mut();
+                        turn.take(answer.as_ref().ok(), asked.elapsed(), mime_type, is_new)
+                    };
+                    if answer.is_err() {
+                        connection = None;
                     }
-                    break;
+                    match again.filter(|_| began.elapsed() < self.most) {
+                        // Work that was begun may have come to its end by the next time.
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => break,
+                    }
+                    is_new = false;
                 }
             }
         };

@@ -47,6 +47,7 @@ impl Server {
             if ended.is_some() || Instant::now() > until {
                 panic!("{command:?}: {}", fs::read_to_string(log).unwrap_or_default());
             }
+            #[allow(clippy::disallowed_methods)] // Nobody else waits on this thread.
             sleep(Duration::from_millis(20));
         }
         server
@@ -76,6 +77,7 @@ impl Server {
     pub fn settle(&self) {
         let mut before = self.cpu();
         loop {
+            #[allow(clippy::disallowed_methods)] // Nobody else waits on this thread.
             sleep(Duration::from_millis(50));
             let now = self.cpu();
             if now - before < Duration::from_millis(2) {
