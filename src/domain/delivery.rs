@@ -55,6 +55,8 @@ pub struct Account {
     pub settings: Settings,
     /// The name and the spec of each preset, by name.
     pub presets: Vec<(String, Value)>,
+    /// The ids of the keys that it signs with.
+    pub keys: Vec<String>,
 }
 
 /// What URLs are signed with.

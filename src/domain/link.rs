@@ -41,13 +41,10 @@ impl<'a> Link<'a> {
         Some((id.parse().ok()?, ext))
     }
 
-    /// Whether it is made of the names of presets and of nothing else.
-    pub fn is_presets_only(&self) -> bool {
-        self.transformation.split('/').all(|component| {
-            component
-                .strip_prefix("t_")
-                .is_some_and(|name| !name.is_empty() && !name.contains([',', '%']))
-        })
+    /// Whether it is the name of one preset and nothing else: of several, one after another, there would be no end.
+    pub fn is_preset(&self) -> bool {
+        let name = self.transformation.strip_prefix("t_");
+        name.is_some_and(|name| !name.is_empty() && !name.contains([',', '/', '%']))
     }
 }
 
@@ -85,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn only_presets_are_presets() {
+    fn a_preset_is_one_name() {
         for (transformation, expected) in [
             ("t_a", true),
-            ("t_a/t_b", true),
+            ("t_a/t_b", false),
             ("t_a,w_3", false),
             ("t_a/w_3", false),
             ("t_a%2Cw_3", false),
@@ -97,7 +94,7 @@ mod tests {
             ("", false),
         ] {
             let path = format!("{transformation}/{ID}.jpg");
-            assert_eq!(Link::read(&path).is_presets_only(), expected, "{transformation}");
+            assert_eq!(Link::read(&path).is_preset(), expected, "{transformation}");
         }
     }
 
@@ -105,7 +102,7 @@ mod tests {
         #[test]
         fn no_path_is_too_strange(path in ".{0,80}") {
             let link = Link::read(&path);
-            let _ = (link.picture(), link.is_presets_only());
+            let _ = (link.picture(), link.is_preset());
             prop_assert!(path.ends_with(link.file));
         }
     }

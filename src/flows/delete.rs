@@ -12,6 +12,7 @@ use crate::{
         variants::{DeleteVariant, VariantById},
     },
     domain::{
+        delivery::ChangeKind,
         error::Result,
         ids::{DeletionId, ImageId, UserId, VariantId},
         image::Deletion,
@@ -27,7 +28,7 @@ pub async fn delete_image(services: &Services, user_id: UserId, id: ImageId) -> 
     let deletion_id = DeletionId::new();
     let query = DeleteImage { user_id, id, deletion_id, now: now() };
     let (deletion, _) = services.database.ask(query).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, Some(id), ChangeKind::Pictures);
     services.deletions.ring();
     Ok(deletion)
 }
@@ -54,7 +55,7 @@ pub async fn delete_user(services: &Services, user_id: UserId) -> Result<Deletio
     let deletion_id = DeletionId::new();
     let query = DeleteUser { user_id, deletion_id, now: now() };
     let (deletion, _) = services.database.ask(query).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, None, ChangeKind::Pictures);
     services.deletions.ring();
     Ok(deletion)
 }

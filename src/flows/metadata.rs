@@ -24,6 +24,7 @@ use crate::{
         },
     },
     domain::{
+        delivery::ChangeKind,
         error::{Error, Result},
         ids::{ImageId, UserId, VariantId},
         image::{Facts, Image, ImagePatch},
@@ -83,7 +84,7 @@ pub async fn patch_image(
 ) -> Result<Image> {
     image_changes(services, user_id, id).await;
     let image = services.database.ask(PatchImage { user_id, id, patch }).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, Some(id), ChangeKind::Facts);
     Ok(image)
 }
 

@@ -12,7 +12,7 @@ use crate::{
         presets::{DeletePreset, PresetsOf, PutPreset},
     },
     domain::{
-        delivery::{MAX_TRANSFORMATION, Preset, Settings},
+        delivery::{ChangeKind, MAX_TRANSFORMATION, Preset, Settings},
         error::{Error, Fault, Result},
         ids::{ImageId, UserId},
         transform::{Hints, Profile, Spec},
@@ -98,7 +98,7 @@ pub async fn put(
     overlays::check(services, user_id, named).await?;
     let query = PutPreset { user_id, name, spec: spec.canonical(), now: now() };
     let put = services.database.ask(query).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, None, ChangeKind::Facts);
     Ok(put)
 }
 
@@ -108,7 +108,7 @@ pub async fn put(
 /// `not_found`.
 pub async fn delete(services: &Services, user_id: UserId, name: String) -> Result<()> {
     services.database.ask(DeletePreset { user_id, name }).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, None, ChangeKind::Facts);
     Ok(())
 }
 
@@ -134,6 +134,6 @@ pub async fn put_settings(services: &Services, user_id: UserId, settings: Settin
         return Err(Error::invalid(faults));
     }
     services.database.ask(PutDeliverySettings { user_id, settings }).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, None, ChangeKind::Facts);
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::{
         purge::{PurgeImage, PurgeTag},
     },
     domain::{
+        delivery::ChangeKind,
         error::{Error, Result},
         ids::{ImageId, UserId},
         transform::Spec,
@@ -30,7 +31,7 @@ const TOGETHER: u32 = 100;
 pub async fn purge_image(services: &Services, user_id: UserId, id: ImageId) -> Result<()> {
     image_changes(services, user_id, id).await;
     services.database.ask(PurgeImage { user_id, id, now: now() }).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, Some(id), ChangeKind::Pictures);
     services.deletions.ring();
     Ok(())
 }
@@ -45,7 +46,9 @@ pub async fn purge_tag(services: &Services, user_id: UserId, tag: String) -> Res
         account_changes(services, user_id).await;
         let some = PurgeTag { user_id, tag: tag.clone(), after, limit: TOGETHER, now: now() };
         let some = services.database.ask(some).await?;
-        services.delivery.changed();
+        for id in &some {
+            services.delivery.changed(user_id, Some(*id), ChangeKind::Pictures);
+        }
         services.deletions.ring();
         purged += some.len();
         match some.last() {

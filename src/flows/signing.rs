@@ -16,7 +16,7 @@ use crate::{
         token::random,
     },
     domain::{
-        delivery::SigningKey,
+        delivery::{ChangeKind, SigningKey},
         error::{Error, Fault, Result},
         ids::{ImageId, UserId},
         transform::Profile,
@@ -80,7 +80,7 @@ pub async fn create_key(
 ) -> Result<SigningKey> {
     let key = new_key(user_id, name)?;
     services.database.ask(InsertSigningKey { key: key.clone() }).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, None, ChangeKind::Facts);
     Ok(key)
 }
 
@@ -90,7 +90,7 @@ pub async fn create_key(
 /// `not_found`.
 pub async fn delete_key(services: &Services, user_id: UserId, id: String) -> Result<()> {
     services.database.ask(DeleteSigningKey { user_id, id }).await?;
-    services.delivery.changed();
+    services.delivery.changed(user_id, None, ChangeKind::Facts);
     Ok(())
 }
 
@@ -107,7 +107,7 @@ async fn key(services: &Services, user_id: UserId) -> Result<SigningKey> {
         None => {
             let key = new_key(user_id, None)?;
             let key = services.database.ask(EnsureSigningKey { key }).await?;
-            services.delivery.changed();
+            services.delivery.changed(user_id, None, ChangeKind::Facts);
             Ok(key)
         }
     }

@@ -1,9 +1,6 @@
 //! Stored bytes as an answer: conditional (RFC 9110 §13), in ranges (§14), and harmless to browsers.
 
-use std::{
-    ops::Range,
-    time::{Duration, SystemTime},
-};
+use std::{ops::Range, time::SystemTime};
 
 use warp::{
     Reply,
@@ -107,8 +104,8 @@ impl Version {
             });
         }
         match (self.modified, date(headers, header::IF_MODIFIED_SINCE)) {
-            // What is told has no fraction of a second.
-            (Some(modified), Some(held)) => modified < held + Duration::from_secs(1),
+            // What was there before, and is there again, is older than what the client has: only the very second counts.
+            (Some(modified), Some(held)) => is_same(modified, held),
             _ => false,
         }
     }
@@ -149,12 +146,15 @@ impl Version {
         let named = headers.get(header::IF_RANGE).and_then(|value| value.to_str().ok());
         named.is_some_and(|value| value.trim() == self.etag)
             || match (self.modified, date(headers, header::IF_RANGE)) {
-                (Some(modified), Some(held)) => {
-                    httpdate::fmt_http_date(modified) == httpdate::fmt_http_date(held)
-                }
+                (Some(modified), Some(held)) => is_same(modified, held),
                 _ => false,
             }
     }
+}
+
+/// Whether both are the same as they are told, without fractions of a second.
+fn is_same(one: SystemTime, other: SystemTime) -> bool {
+    httpdate::fmt_http_date(one) == httpdate::fmt_http_date(other)
 }
 
 fn date(headers: &HeaderMap, name: header::HeaderName) -> Option<SystemTime> {

@@ -32,6 +32,8 @@ pub(super) const WHOLE_PATH: &str = "/i/{*path}";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// What is shown until there is something better.
 const FOR_NOW: &str = "public, max-age=60, stale-while-revalidate=86400";
+/// The same of a link that ends, in seconds.
+const BRIEFLY: u64 = 60;
 /// After how many seconds a job is to be looked at.
 const LOOK_AGAIN: u32 = 2;
 
@@ -41,7 +43,7 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         .and(context.request())
         .then(|request| answered(picture(request)));
     let ask = warp::path("i").and(warp::options()).then(|| answered(preflight()));
-    get.or(ask).unify().map(open).boxed()
+    get.or(ask).unify().boxed()
 }
 
 /// A picture, transformed.
@@ -68,7 +70,7 @@ pub(super) async fn picture(request: Request) -> Result<Response> {
     let ask = Ask {
         path: path.to_owned(),
         exp: query.exp.map(str::to_owned),
-        accept: accepted(request.header(header::ACCEPT)),
+        accept: accepted(Some(&all(&request.headers, header::ACCEPT))),
         hints: hints(&request.headers),
     };
     let patience = patience(&request.headers, request.services().limits.timeout);
@@ -134,13 +136,14 @@ fn show(
     if let Some(modified) = version.modified {
         headers.insert(header::LAST_MODIFIED, text(&httpdate::fmt_http_date(modified))?);
     }
-    let kept = if is_other || found.is_stale() {
-        HeaderValue::from_static(FOR_NOW)
-    } else if let Some(until) = plan.expires {
-        let left = until.duration_since(SystemTime::now()).unwrap_or_default();
-        text(&format!("public, max-age={}", left.as_secs()))?
-    } else {
-        HeaderValue::from_static(FOR_EVER)
+    let is_for_now = is_other || found.is_stale();
+    let kept = match plan.expires() {
+        Some(until) => {
+            let left = until.duration_since(SystemTime::now()).unwrap_or_default().as_secs();
+            let left = if is_for_now { left.min(BRIEFLY) } else { left };
+            text(&format!("public, max-age={left}"))?
+        }
+        None => HeaderValue::from_static(if is_for_now { FOR_NOW } else { FOR_EVER }),
     };
     headers.insert(header::CACHE_CONTROL, kept);
     depends(headers, plan.asks);
@@ -179,7 +182,7 @@ fn depends(headers: &mut HeaderMap, asks: Asks) {
 }
 
 /// What pages of any origin may do with the answer, whatever it is.
-fn open(mut response: Response) -> Response {
+pub(super) fn open(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
@@ -292,23 +295,27 @@ fn disposition(name: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(&value).map_err(Error::internal)
 }
 
-/// What the client says of its screen and its line: by the names of today, else by those that browsers had before.
+/// What the client says of its screen and its line.
 fn hints(headers: &HeaderMap) -> Hints {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let number = |names: [&str; 2]| {
-        let mut values = names.into_iter().filter_map(text);
-        values
-            .find_map(|value| value.parse::<f64>().ok())
-            .filter(|value| value.is_finite() && *value > 0.0)
+    let number = |name| {
+        let value = text(name)?.parse::<f64>().ok();
+        value.filter(|value| value.is_finite() && *value > 0.0)
     };
     // A picture is never wider than a few thousand pixels.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let width = number(["sec-ch-width", "width"]).map(|width| width.ceil().clamp(1.0, 1e5) as u32);
+    let width = number("sec-ch-width").map(|width| width.ceil().clamp(1.0, 1e5) as u32);
     Hints {
-        dpr: number(["sec-ch-dpr", "dpr"]),
+        dpr: number("sec-ch-dpr"),
         width,
         save_data: text("save-data").is_some_and(|value| value.eq_ignore_ascii_case("on")),
     }
+}
+
+/// The lines of a header that is a list.
+fn all(headers: &HeaderMap, name: HeaderName) -> String {
+    let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.collect::<Vec<_>>().join(",")
 }
 
 /// How long a client waits that prefers to be told later (RFC 7240): as long as it says, and no longer than a picture may take.

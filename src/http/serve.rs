@@ -42,6 +42,7 @@ use warp::{
 
 use super::{
     context::{Context, Peer},
+    delivery,
     gate::Gate,
     openapi::OPENAPI,
     problem::{raise, render},
@@ -258,7 +259,7 @@ fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> 
     });
     // They say themselves who may see them, which is everybody, and are as small as they get.
     let pictures = Answer::new(exchange.clone().map_response(|response: Response| {
-        response.map(|body| UnsyncBoxBody::new(body.map_err(AnyError::from)))
+        delivery::open(response).map(|body| UnsyncBoxBody::new(body.map_err(AnyError::from)))
     }));
     let exchange = option_layer(cors(origins)).layer(exchange).map_response(|mut response| {
         // A preflight is answered by CORS itself.
@@ -291,6 +292,8 @@ async fn answer(
             // The answer to HEAD is that to GET; hyper leaves the body out.
             if method == Method::HEAD {
                 *request.method_mut() = Method::GET;
+                // Parts are for GET alone.
+                request.headers_mut().remove(header::RANGE);
             }
             (template, handle(routes, request).await)
         }

@@ -6,9 +6,10 @@ use darkroom::{
         delivery::*,
         images::{DeleteImage, ImageForDelivery, ImagesThere},
         presets::PutPreset,
+        signing_keys::InsertSigningKey,
     },
     domain::{
-        delivery::{Account, Settings},
+        delivery::{Account, Settings, SigningKey},
         error::Code,
         ids::{DeletionId, ImageId, UserId},
     },
@@ -60,7 +61,16 @@ pub async fn serving_is_told_all_of_an_account(sandbox: &Sandbox) {
     sandbox.get(SetDisabled { users: vec!["ada".to_owned()], disabled: true }).await;
     let spec = || json!({ "resize": { "width": 9 } });
     let presets = vec![("a".to_owned(), spec()), ("b".to_owned(), spec())];
-    let expected = Account { disabled: true, settings, presets };
+    let key = SigningKey {
+        id: "12345678".to_owned(),
+        user_id: ada.id,
+        name: "one".to_owned(),
+        secret: "secret".to_owned(),
+        created_at: now(),
+    };
+    sandbox.get(InsertSigningKey { key }).await;
+    let keys = vec!["12345678".to_owned()];
+    let expected = Account { disabled: true, settings, presets, keys };
     assert_eq!(sandbox.get(account(ada.id)).await, Some(expected));
 }
 

@@ -120,6 +120,13 @@ impl Transaction for DeliveryAccount {
                 binds![self.user_id],
             )
             .await?;
-        Ok(Some(Account { disabled, settings: row.settings()?, presets }))
+        let keys: Vec<(String,)> = tx
+            .fetch_all(
+                "SELECT id FROM signing_keys WHERE user_id = $1 ORDER BY id",
+                binds![self.user_id],
+            )
+            .await?;
+        let keys = keys.into_iter().map(|(id,)| id).collect();
+        Ok(Some(Account { disabled, settings: row.settings()?, presets, keys }))
     }
 }

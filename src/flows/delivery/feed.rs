@@ -41,8 +41,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 const OVERLAP: TimeDelta = TimeDelta::seconds(60);
 /// Changes are kept for an hour; who has not looked for nearly as long has missed some.
 const LOST: TimeDelta = TimeDelta::minutes(50);
-/// Changes that are listened to one by one.
-const MOST: i64 = 10_000;
+/// Changes that are read at a time.
+const TOGETHER: i64 = 2_000;
+/// New changes that are listened to one by one.
+const MOST: usize = 50_000;
 
 /// What was heard from the feed.
 #[derive(Debug)]
@@ -63,8 +65,6 @@ struct Inner {
     fresh: AtomicU64,
     /// When it could not be read last, in the same way.
     failed: AtomicU64,
-    /// How often this process has changed something itself.
-    own: AtomicU64,
     /// Held by whoever is reading.
     position: Arc<Mutex<Position>>,
 }
@@ -83,15 +83,13 @@ impl Default for Feed {
             born: Instant::now(),
             fresh: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            own: AtomicU64::new(0),
             position: Arc::default(),
         }))
     }
 }
 
 impl Feed {
-    /// Makes sure that `apply` has been told of everything that was committed 4 s ago, and of all that this process has
-    /// changed.
+    /// Makes sure that `apply` has been told of everything that was committed 4 s ago.
     ///
     /// # Errors
     /// `dependency_unavailable` if that can't be known.
@@ -131,12 +129,6 @@ impl Feed {
         heard
     }
 
-    /// What was heard until now is not enough: this process has changed something itself.
-    pub fn expire(&self) {
-        self.0.own.fetch_add(1, Ordering::AcqRel);
-        self.0.fresh.store(0, Ordering::Release);
-    }
-
     fn since(&self, time: &AtomicU64) -> Duration {
         match time.load(Ordering::Acquire) {
             0 => Duration::MAX,
@@ -154,30 +146,37 @@ impl Feed {
         database: &Address<Db>,
         apply: &(impl Fn(Heard) + Sync),
     ) -> Result<()> {
-        let own = self.0.own.load(Ordering::Acquire);
         let (begun, at) = (self.0.born.elapsed(), now());
         let heard = position.heard.filter(|heard| at - *heard < LOST);
-        let after = ChangeId::first_of(heard.unwrap_or(at) - OVERLAP);
-        let asked = database.ask(ChangesSince { after, limit: MOST });
-        let asked = tokio::time::timeout(PATIENCE, asked).await;
-        let late = || Error::unavailable(Db::WHAT, "changes could not be read in time");
-        let (changes, more) = asked.map_err(|_| late())??;
-        let ids = changes.iter().map(|change| change.id).collect();
-        let seen = std::mem::replace(&mut position.seen, ids);
-        if heard.is_some() && !more {
-            let new: Vec<_> =
-                changes.into_iter().filter(|change| !seen.contains(&change.id)).collect();
-            if !new.is_empty() {
-                apply(Heard::Changes(new));
-            }
-        } else {
+        let first = ChangeId::first_of(heard.unwrap_or(at) - OVERLAP);
+        let reading = read(database, first, &position.seen);
+        let late = |_| Error::unavailable(Db::WHAT, "changes could not be read in time");
+        let (new, seen) = tokio::time::timeout(PATIENCE, reading).await.map_err(late)??;
+        if heard.is_none() || new.len() > MOST {
             apply(Heard::Anything);
+        } else if !new.is_empty() {
+            apply(Heard::Changes(new));
         }
-        position.heard = Some(at);
+        *position = Position { heard: Some(at), seen };
         self.0.fresh.store(Self::at(begun), Ordering::Release);
-        if self.0.own.load(Ordering::Acquire) != own {
-            self.0.fresh.store(0, Ordering::Release);
-        }
         Ok(())
+    }
+}
+
+/// What was written down behind `after`: those changes that were not `seen` yet, as many as can matter, and the ids of all.
+async fn read(
+    database: &Address<Db>,
+    mut after: ChangeId,
+    seen: &HashSet<ChangeId>,
+) -> Result<(Vec<Change>, HashSet<ChangeId>)> {
+    let (mut new, mut all) = (Vec::new(), HashSet::new());
+    loop {
+        let (changes, more) = database.ask(ChangesSince { after, limit: TOGETHER }).await?;
+        after = changes.last().map_or(after, |last| last.id);
+        all.extend(changes.iter().map(|change| change.id));
+        new.extend(changes.into_iter().filter(|change| !seen.contains(&change.id)));
+        if !more || new.len() > MOST {
+            return Ok((new, all));
+        }
     }
 }

@@ -200,12 +200,16 @@ fn renew(services: &Arc<Services>, plan: &Arc<Plan>) {
     if delivery.renewing.contains_key(&plan.key) {
         return;
     }
+    // Where others are being made anew, this one has its turn when it is asked for again.
+    let Ok(turn) = delivery.renewals.clone().try_acquire_owned() else { return };
     // Also the pause before it is tried again, should it fail.
-    delivery.renewing.insert(plan.key, ());
+    if !delivery.renewing.entry(plan.key).or_insert(()).is_fresh() {
+        return;
+    }
     let (these, this) = (services.clone(), plan.clone());
     delivery.background.spawn(async move {
-        let renewed = renewed(&these, &this).await;
-        if let Err(error) = renewed {
+        let _turn = turn;
+        if let Err(error) = renewed(&these, &this).await {
             tracing::debug!(%error, cause = error.cause, "a picture was not made anew");
         }
     });

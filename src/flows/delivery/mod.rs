@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use self::{
     feed::{Feed, Heard},
     known::Known,
-    plan::{Planner, Refusal, expired},
+    plan::{Access, Planner, Refusal, Right, expired},
 };
 use super::{Services, enqueue::enqueue, flights::Flights};
 use crate::{
@@ -27,9 +27,9 @@ use crate::{
         pictures::{Key, Pictures},
     },
     domain::{
-        delivery::ChangeKind,
+        delivery::{Change, ChangeKind},
         error::{Code, Error, Result},
-        ids::JobId,
+        ids::{ChangeId, ImageId, JobId, UserId},
         transform::Profile,
     },
 };
@@ -45,6 +45,8 @@ const PLANS: u64 = 16 << 20;
 const REFUSED: Duration = Duration::from_secs(30);
 /// How long a picture is not made anew again.
 const RENEWED: Duration = Duration::from_secs(60);
+/// Pictures that are made anew at a time, beside all others.
+const RENEWALS: usize = 4;
 /// KiB that may wait to be stored behind their answers.
 const STORING: usize = 64 << 10;
 /// Pictures that are asked about at a time.
@@ -63,15 +65,19 @@ pub struct Delivery {
     searches: Arc<Flights<Key, Result<Found>>>,
     refused: Cache<Key, Error>,
     renewing: Cache<Key, ()>,
+    renewals: Arc<Semaphore>,
     storing: Arc<Semaphore>,
+    /// Held while files are looked for that nobody needs.
+    sweeping: Arc<tokio::sync::Mutex<()>>,
     background: TaskTracker,
 }
 
 impl Delivery {
     /// Nothing is known yet; `pictures` has what a former process left.
     pub fn new(pictures: Pictures, profile: Profile) -> Self {
-        let weight =
-            |key: &String, _: &Arc<Plan>| u32::try_from(key.len() + 1024).unwrap_or(u32::MAX);
+        let weight = |key: &String, plan: &Arc<Plan>| {
+            u32::try_from(key.len() + plan.weight()).unwrap_or(u32::MAX)
+        };
         Self {
             known: Known::new(profile),
             feed: Feed::default(),
@@ -80,14 +86,17 @@ impl Delivery {
             searches: Arc::default(),
             refused: Cache::builder().max_capacity(10_000).time_to_live(REFUSED).build(),
             renewing: Cache::builder().max_capacity(100_000).time_to_live(RENEWED).build(),
+            renewals: Arc::new(Semaphore::new(RENEWALS)),
             storing: Arc::new(Semaphore::new(STORING)),
+            sweeping: Arc::default(),
             background: TaskTracker::new(),
         }
     }
 
-    /// To be said when this process has changed what may be delivered, or how.
-    pub fn changed(&self) {
-        self.feed.expire();
+    /// To be said when this process has changed what may be delivered, or how: it knows at once, the others within 5 s.
+    pub fn changed(&self, user_id: UserId, image_id: Option<ImageId>, kind: ChangeKind) {
+        // The one that was written down is heard in its time, too.
+        self.hear(Heard::Changes(vec![Change { id: ChangeId::new(), user_id, image_id, kind }]));
     }
 
     /// Waits for what is still to be stored.
@@ -113,11 +122,14 @@ impl Delivery {
             }
             Heard::Changes(changes) => changes,
         };
+        self.known.forget(&changes);
         let mut of_account = false;
-        for change in changes {
-            self.known.forget(&change);
-            match (change.kind, change.image_id) {
-                (ChangeKind::Pictures, Some(id)) => self.pictures.forget(id),
+        for Change { image_id, kind, .. } in changes {
+            match (kind, image_id) {
+                (ChangeKind::Pictures, Some(id)) => {
+                    self.pictures.forget(id);
+                    self.refused.invalidate_all();
+                }
                 // None of them is found any more.
                 (ChangeKind::Pictures, None) => of_account = true,
                 (ChangeKind::Facts, _) => {}
@@ -155,35 +167,57 @@ pub async fn deliver(
     for _ in 0..TRIES {
         catch_up(services).await?;
         let begun = Instant::now();
-        let plan = match plan(services, ask).await {
-            Ok(plan) => plan,
-            Err(Refusal { error, account }) => {
-                let Some(account) = account.filter(|_| is_final(&error)) else { return Err(error) };
-                let Some(instead) = planner(services).fallback(ask, &account).await else {
-                    return Err(error);
-                };
-                return fallback(services, instead, error).await;
-            }
-        };
-        if plan.expires.is_some_and(|until| until <= SystemTime::now()) {
-            return Err(expired());
-        }
-        let delivered = found(services, ask, &plan, patience).await;
+        let delivered = shown(services, ask, patience).await?;
+        let Delivered::Picture { plan, .. } = &delivered else { return Ok(delivered) };
         // It may have taken long.
         catch_up(services).await?;
         if plan.is_current() && (plan.can_be_kept() || begun.elapsed() < BRIEFLY) {
-            return delivered;
+            return Ok(delivered);
         }
     }
     Err(Error::overloaded("what was looked up changed again and again"))
 }
 
+async fn shown(
+    services: &Arc<Services>,
+    ask: &Ask,
+    patience: Option<Duration>,
+) -> Result<Delivered> {
+    let plan = match plan(services, ask).await {
+        Ok(plan) => plan,
+        Err(Refusal { error, right }) => {
+            return fallback(services, ask, right.as_ref(), error).await;
+        }
+    };
+    if plan.expires().is_some_and(|until| until <= SystemTime::now()) {
+        return Err(expired());
+    }
+    // Only who was given the link may leave work behind.
+    let patience = patience.filter(|_| plan.right.access == Access::Signed);
+    let finding = find::find(services, &plan);
+    let found = match patience {
+        Some(patience) => match tokio::time::timeout(patience, finding).await {
+            Ok(Err(error)) if is_slow(&error) => return later(services, &plan).await,
+            Ok(found) => found,
+            Err(_) => return later(services, &plan).await,
+        },
+        None => finding.await,
+    };
+    match found {
+        Ok(found) => Ok(Delivered::Picture { found, plan, instead_of: None }),
+        Err(error) => fallback(services, ask, Some(&plan.right), error).await,
+    }
+}
+
 async fn catch_up(services: &Arc<Services>) -> Result<()> {
     let this = services.clone();
     let hear = move |heard| {
-        if this.delivery.hear(heard) {
+        if this.delivery.hear(heard)
+            && let Ok(sweeping) = this.delivery.sweeping.clone().try_lock_owned()
+        {
             let these = this.clone();
             this.delivery.background.spawn(async move {
+                let _sweeping = sweeping;
                 if let Err(error) = sweep(&these).await {
                     tracing::warn!(%error, cause = error.cause, "the cache on the disk was not swept");
                 }
@@ -210,33 +244,6 @@ async fn plan(services: &Services, ask: &Ask) -> Result<Arc<Plan>, Refusal> {
     Ok(plan)
 }
 
-async fn found(
-    services: &Arc<Services>,
-    ask: &Ask,
-    plan: &Arc<Plan>,
-    patience: Option<Duration>,
-) -> Result<Delivered> {
-    let finding = find::find(services, plan);
-    let found = match patience {
-        Some(patience) => match tokio::time::timeout(patience, finding).await {
-            Ok(Err(error)) if is_slow(&error) => return later(services, plan).await,
-            Ok(found) => found,
-            Err(_) => return later(services, plan).await,
-        },
-        None => finding.await,
-    };
-    match found {
-        Ok(found) => Ok(Delivered::Picture { found, plan: plan.clone(), instead_of: None }),
-        Err(error) if is_final(&error) => {
-            match planner(services).fallback(ask, &plan.account).await {
-                Some(instead) => fallback(services, instead, error).await,
-                None => Err(error),
-            }
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether more time would have helped.
 fn is_slow(error: &Error) -> bool {
     matches!(error.code, Code::TransformTimeout | Code::Overloaded)
@@ -252,9 +259,18 @@ async fn later(services: &Services, plan: &Plan) -> Result<Delivered> {
     Ok(Delivered::Later(job.id))
 }
 
-/// The picture of `plan` instead of the one that failed with `error`; if that fails too, it is `error` that is told.
-async fn fallback(services: &Arc<Services>, plan: Plan, error: Error) -> Result<Delivered> {
-    let plan = Arc::new(plan);
+/// The account's other picture instead of the one that failed with `error`, if there is one; if that fails too, it is `error` that
+/// is told.
+async fn fallback(
+    services: &Arc<Services>,
+    ask: &Ask,
+    right: Option<&Right>,
+    error: Error,
+) -> Result<Delivered> {
+    let Some(right) = right.filter(|_| is_final(&error)) else { return Err(error) };
+    let Some(plan) = planner(services).fallback(ask, right).await.map(Arc::new) else {
+        return Err(error);
+    };
     match find::find(services, &plan).await {
         Ok(found) => Ok(Delivered::Picture { found, plan, instead_of: Some(error.code) }),
         Err(_) => Err(error),

@@ -23,7 +23,7 @@ use crate::{
     domain::{
         error::{Code, Error, Fault, Result},
         format::Format,
-        ids::{ImageId, UserId},
+        ids::ImageId,
         image::Image,
         link::Link,
         transform::{Asks, FormatChoice, Hints, Spec},
@@ -64,10 +64,7 @@ pub struct Plan {
     pub spec_hash: String,
     /// What of the request the answer depends on.
     pub asks: Asks,
-    /// Until when the link is good.
-    pub expires: Option<SystemTime>,
-    /// What it is made from: the extension too.
-    pub(super) account: Arc<Fact<Owner>>,
+    pub(super) right: Right,
     rests_on: Foundations,
 }
 
@@ -84,18 +81,48 @@ impl Plan {
     pub(super) fn can_be_kept(&self) -> bool {
         self.rests_on.iter().all(Option::is_some)
     }
+
+    /// Until when the link is good, if not for ever.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.right.expires
+    }
+
+    /// Bytes that it takes, about.
+    pub(super) fn weight(&self) -> usize {
+        1024 + self.spec.operations.len() * 512
+    }
+}
+
+/// What somebody may have of an account.
+#[derive(Clone)]
+pub(super) struct Right {
+    pub owner: Arc<Fact<Owner>>,
+    pub access: Access,
+    /// Until when.
+    pub expires: Option<SystemTime>,
+}
+
+/// Why somebody may have what they ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The account has signed it.
+    Signed,
+    /// The account has named it.
+    Named,
+    /// The account allows everything.
+    Open,
 }
 
 /// Why there is no plan.
 pub(super) struct Refusal {
     pub error: Error,
-    /// The account that the client may know to be behind it.
-    pub account: Option<Arc<Fact<Owner>>>,
+    /// What whoever asked may have all the same.
+    pub right: Option<Right>,
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { error, account: None }
+        Self { error, right: None }
     }
 }
 
@@ -109,103 +136,80 @@ impl Planner<'_> {
     /// What `ask` means.
     pub async fn plan(&self, ask: &Ask) -> Result<Plan, Refusal> {
         let link = Link::read(&ask.path);
-        let mut rests_on = Foundations::new();
-        let signer = match link.signature {
-            Some(signature) => Some(self.signer(&link, signature, ask, &mut rests_on).await?),
-            None => None,
-        };
-        let expires = match ask.exp.as_deref().filter(|_| signer.is_some()) {
-            Some(exp) => Some(time(exp).ok_or_else(expired)?),
-            None => None,
-        };
         let missing = || Error::not_found("picture");
-        let account = match signer {
-            Some(user_id) => {
-                let account = self.account(user_id, &mut rests_on).await?;
-                if account.there().is_none() {
-                    return Err(missing().into());
-                }
-                Some(account)
-            }
+        let signed = match link.signature {
+            Some(signature) => Some(self.signed(&link, signature, ask).await?),
             None => None,
         };
         let (id, ext) = link.picture().ok_or_else(missing)?;
         let image = self.delivery.known.image(self.database, id).await?;
-        rests_on.push(image.gone());
-        let is_shown =
-            |image: &&Image| signer.map_or(image.public, |signer| signer == image.user_id);
+        let mut rests_on = vec![image.gone()];
+        let is_shown = |image: &&Image| match &signed {
+            Some(Right { owner, .. }) => {
+                owner.there().is_some_and(|owner| owner.id == image.user_id)
+            }
+            None => image.public,
+        };
         let Some(image) = image.there().filter(is_shown).cloned() else {
-            return Err(Refusal { error: missing(), account });
+            return Err(Refusal { error: missing(), right: signed });
         };
-        let account = match account {
-            Some(account) => account,
-            None => self.account(image.user_id, &mut rests_on).await?,
+        let owner = match &signed {
+            Some(right) => right.owner.clone(),
+            None => self.delivery.known.owner(self.database, image.user_id).await?,
         };
-        let Some(owner) = account.there() else { return Err(missing().into()) };
-        let known = |error: Error| Refusal { error, account: Some(account.clone()) };
-        let (mut spec, asks) = self.delivery.known.read(link.transformation, owner, &ask.hints)?;
-        let access = match signer {
-            Some(_) => Access::Signed,
-            None => access(&link, &spec, owner)?,
+        rests_on.push(owner.gone());
+        let Some(account) = owner.there() else { return Err(missing().into()) };
+        let (spec, asks) = self.delivery.known.read(link.transformation, account, &ask.hints)?;
+        let right = match signed {
+            Some(right) => right,
+            None => {
+                let access = access(&link, &spec, account)?;
+                Right { owner: owner.clone(), access, expires: None }
+            }
         };
-        self.check_overlays(&spec, owner, access, &mut rests_on).await.map_err(known)?;
-        if let (None, Some(ext)) = (spec.format, ext) {
-            spec.format = Some(FormatChoice::Fixed(format(ext)?));
+        if let Err(error) = self.check_overlays(&spec, account, right.access, &mut rests_on).await {
+            return Err(Refusal { error, right: Some(right) });
         }
-        let spec = Arc::new(spec.resolved(source(&image), ask.accept));
-        let spec_hash = spec.hash();
-        let key = Key::new(image.id, &spec_hash).ok_or_else(|| Error::internal("no hash"))?;
-        Ok(Plan { image, spec, key, spec_hash, asks, expires, account, rests_on })
+        let of = Of { spec, asks, ext, right, rests_on };
+        Ok(Plan::new(image, of, ask)?)
     }
 
-    /// The same of another picture of `account`, which its owner has put in the place of what can't be shown.
-    pub async fn fallback(&self, ask: &Ask, account: &Arc<Fact<Owner>>) -> Option<Plan> {
-        let owner = account.there()?;
-        let image = self.delivery.known.image(self.database, owner.fallback?).await.ok()?;
-        let rests_on = vec![image.gone(), account.gone()];
-        let image = image.there().filter(|image| image.user_id == owner.id)?.clone();
+    /// The same of another picture of the account, which its owner has put in the place of what can't be shown.
+    pub async fn fallback(&self, ask: &Ask, right: &Right) -> Option<Plan> {
+        let account = right.owner.there()?;
+        let image = self.delivery.known.image(self.database, account.fallback?).await.ok()?;
+        let mut rests_on = vec![image.gone(), right.owner.gone()];
+        let image = image.there().filter(|image| image.user_id == account.id)?.clone();
         let link = Link::read(&ask.path);
-        let (mut spec, asks) =
-            self.delivery.known.read(link.transformation, owner, &ask.hints).ok()?;
-        if let (None, Some((_, Some(ext)))) = (spec.format, link.picture()) {
-            spec.format = Some(FormatChoice::Fixed(format(ext).ok()?));
-        }
-        let spec = Arc::new(spec.resolved(source(&image), ask.accept));
-        let spec_hash = spec.hash();
-        let key = Key::new(image.id, &spec_hash)?;
-        let account = account.clone();
-        Some(Plan { image, spec, key, spec_hash, asks, expires: None, account, rests_on })
+        let read = self.delivery.known.read(link.transformation, account, &ask.hints);
+        let (spec, asks) = read.ok()?;
+        self.check_overlays(&spec, account, right.access, &mut rests_on).await.ok()?;
+        let (_, ext) = link.picture()?;
+        Plan::new(image, Of { spec, asks, ext, right: right.clone(), rests_on }, ask).ok()
     }
 
-    /// Whose key has signed the link.
-    async fn signer(
-        &self,
-        link: &Link<'_>,
-        signature: &str,
-        ask: &Ask,
-        rests_on: &mut Foundations,
-    ) -> Result<UserId> {
+    /// Checks whose key has signed the link, and what that gives a right to.
+    async fn signed(&self, link: &Link<'_>, signature: &str, ask: &Ask) -> Result<Right> {
         let wrong = || Error::new(Code::SignatureInvalid, "the signature is wrong");
         let signature = Signature::read(signature).ok_or_else(wrong)?;
         let key = self.delivery.known.key(self.database, signature.key_id).await?;
-        rests_on.push(key.gone());
         let key = key.there().ok_or_else(wrong)?;
         let (transformation, file) = (link.transformation, link.file);
         let signed = Signed { transformation, file, exp: ask.exp.as_deref().unwrap_or_default() };
         if !signature.is_of(&key.secret, &signed) {
             return Err(wrong());
         }
-        Ok(key.user_id)
-    }
-
-    async fn account(
-        &self,
-        user_id: UserId,
-        rests_on: &mut Foundations,
-    ) -> Result<Arc<Fact<Owner>>> {
-        let account = self.delivery.known.owner(self.database, user_id).await?;
-        rests_on.push(account.gone());
-        Ok(account)
+        let owner = self.delivery.known.owner(self.database, key.user_id).await?;
+        if !owner.there().is_some_and(|owner| owner.keys.contains(&key.id)) {
+            return Err(wrong());
+        }
+        let expires = match &ask.exp {
+            Some(exp) => {
+                Some(time(exp).filter(|end| *end > SystemTime::now()).ok_or_else(expired)?)
+            }
+            None => None,
+        };
+        Ok(Right { owner, access: Access::Signed, expires })
     }
 
     /// Pictures that are laid over this one must be the account's; and public, where anybody may lay what they like over it.
@@ -237,15 +241,26 @@ fn no_overlay(id: ImageId) -> Error {
     )
 }
 
-/// Why somebody may have what they ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// The account has signed it.
-    Signed,
-    /// The account has named it.
-    Named,
-    /// The account allows everything.
-    Open,
+/// What a plan is made of, beside its picture.
+struct Of<'a> {
+    spec: Spec,
+    asks: Asks,
+    ext: Option<&'a str>,
+    right: Right,
+    rests_on: Foundations,
+}
+
+impl Plan {
+    fn new(image: Image, of: Of<'_>, ask: &Ask) -> Result<Self> {
+        let Of { mut spec, asks, ext, right, rests_on } = of;
+        if let (None, Some(ext)) = (spec.format, ext) {
+            spec.format = Some(FormatChoice::Fixed(format(ext)?));
+        }
+        let spec = Arc::new(spec.resolved(source(&image), ask.accept));
+        let spec_hash = spec.hash();
+        let key = Key::new(image.id, &spec_hash).ok_or_else(|| Error::internal("no hash"))?;
+        Ok(Self { image, spec, key, spec_hash, asks, right, rests_on })
+    }
 }
 
 /// Whether `spec` may be asked for unsigned.
@@ -255,7 +270,7 @@ fn access(link: &Link<'_>, spec: &Spec, owner: &Owner) -> Result<Access> {
             text == link.transformation || meaning.as_ref().is_some_and(|meaning| meaning == spec)
         })
     };
-    if link.is_presets_only() || is_listed() {
+    if link.is_preset() || is_listed() {
         Ok(Access::Named)
     } else if owner.strict {
         let detail = "this transformation must be signed, or be a preset or in the account's list";
