@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     account::{Account, Answer, client, get},
-    process::{Database, Serving, Shell, eventually},
+    process::{Database, PATIENCE, Serving, Shell, eventually},
     redis_server::Server,
 };
 
@@ -83,12 +83,16 @@ async fn take_away(pair: &Pair) {
     account.delete(&id).await;
     gone("deleted", &http, &there.url, &path(&id)).await;
     gone("deleted here", &http, &here.url, &path(&id)).await;
-    // Nor does it lie about.
-    for number in [0, 1] {
-        let began = Instant::now();
-        while pair.has_files(number, &id) {
-            assert!(began.elapsed() < SOON, "its files are still there");
+    // Nor does it lie about, where pictures are asked for.
+    let mut clock = tokio::time::interval(Duration::from_millis(20));
+    let began = Instant::now();
+    while pair.has_files(0, &id) || pair.has_files(1, &id) {
+        assert!(began.elapsed() < PATIENCE, "its files are still there");
+        for serving in &pair.servings {
+            let answer = get(&http, &format!("{}{}", serving.url, path(&id)), &[]).await;
+            assert_eq!(answer.status, 404);
         }
+        clock.tick().await;
     }
 
     for by_tag in [false, true] {
