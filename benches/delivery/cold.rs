@@ -158,6 +158,8 @@ pub async fn memory(
     let (_, server) = &contenders.servers[0];
     let source = contenders.source(tool, server, 0).await;
     let paths: Vec<String> = contenders.paths(tool, &source).take(at_once).collect();
+    server.settle();
+    server.forget_memory();
     let load = Load { connections: at_once, most: Duration::from_secs(60) };
     let mime_type = format!("image/{}", case.format.name());
     let turn = load.run(server.port, &paths, &mime_type).await;

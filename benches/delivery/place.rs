@@ -76,6 +76,8 @@ impl Place {
                     ("PORT", &port),
                     ("TRANSFORM_PROFILE", profile),
                     ("RATE_LIMIT_REGISTER", "0"),
+                    // Like all others here: no line for each request.
+                    ("LOG_LEVEL", "warn"),
                 ]);
                 command.env("DATA_DIR", home);
                 command

@@ -2,9 +2,8 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
 };
 
 use tempfile::TempDir;
@@ -21,8 +20,16 @@ pub struct Nginx {
 impl Nginx {
     /// Starts one before the service at `service`, and waits until it listens.
     pub fn before(service: &str) -> Self {
+        loop {
+            // Somebody may be given the same port before nginx has it.
+            if let Some(nginx) = Self::on(free_port(), service) {
+                return nginx;
+            }
+        }
+    }
+
+    fn on(port: u16, service: &str) -> Option<Self> {
         let directory = TempDir::with_prefix("darkroom-nginx-").unwrap();
-        let port = free_port();
         let settings = include_str!("nginx.conf");
         let settings = settings.replace("PORT", &port.to_string()).replace("SERVICE", service);
         fs::write(directory.path().join("nginx.conf"), settings).unwrap();
@@ -38,20 +45,25 @@ impl Nginx {
             .spawn();
         let process = process.expect("setpriv is there");
         let mut nginx = Self { process, directory, url: format!("http://127.0.0.1:{port}") };
-        eventually(|| {
-            let ended = nginx.process.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "nginx, which `scripts/test-setup programs` installs: {}",
-                nginx.log()
-            );
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+        let listens = eventually(|| {
+            if nginx.process.try_wait().unwrap().is_some() {
+                return Some(false);
+            }
+            // Written when it has its port.
+            nginx.directory.path().join("nginx.pid").exists().then_some(true)
         });
-        nginx
+        if !listens {
+            let log = nginx.log();
+            assert!(
+                log.contains("Address already in use"),
+                "nginx, which `scripts/test-setup programs` installs: {log}"
+            );
+        }
+        listens.then_some(nginx)
     }
 
     /// What it has complained of.
-    pub fn log(&self) -> String {
+    fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 }
@@ -64,14 +76,8 @@ impl Drop for Nginx {
     }
 }
 
-/// A port that nobody has, and that the system gives to no outgoing connection before nginx has it.
+/// A port that nobody has.
 fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 30_000 + u16::try_from(std::process::id() % 2_000).unwrap();
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
 }

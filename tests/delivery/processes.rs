@@ -1,13 +1,13 @@
 //! Two processes over one database: what one of them answered that it has taken away, the other no longer shows within 5 s.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::Client;
 use tempfile::TempDir;
 
 use crate::{
-    account::{Account, client, get},
-    process::{Database, Serving, Shell, eventually},
+    account::{Account, Answer, client, get},
+    process::{Database, PATIENCE, Serving, Shell, eventually},
     redis_server::Server,
 };
 
@@ -70,72 +70,87 @@ async fn take_away(pair: &Pair) {
     let id = account.publish().await;
     shown(pair, &http, &path(&id)).await;
     account.set_public(&id, false).await;
-    gone(&http, &there.url, &path(&id)).await;
-    gone(&http, &here.url, &path(&id)).await;
+    gone("unpublished", &http, &there.url, &path(&id)).await;
+    gone("unpublished here", &http, &here.url, &path(&id)).await;
 
     // Public once more: that is heard of as well, and what was made is still there.
     account.set_public(&id, true).await;
-    until(&http, &there.url, &path(&id), |status, _| status == 200).await;
+    until("published", &http, &there.url, &path(&id), |answer| answer.status == 200).await;
 
     let id = account.publish().await;
     shown(pair, &http, &path(&id)).await;
     eventually(|| (pair.has_files(0, &id) && pair.has_files(1, &id)).then_some(()));
     account.delete(&id).await;
-    gone(&http, &there.url, &path(&id)).await;
-    gone(&http, &here.url, &path(&id)).await;
-    // Nor does it lie about.
-    for number in [0, 1] {
-        let began = Instant::now();
-        while pair.has_files(number, &id) {
-            assert!(began.elapsed() < SOON, "its files are still there");
+    gone("deleted", &http, &there.url, &path(&id)).await;
+    gone("deleted here", &http, &here.url, &path(&id)).await;
+    // Nor does it lie about, where pictures are asked for.
+    let mut clock = tokio::time::interval(Duration::from_millis(20));
+    let began = Instant::now();
+    while pair.has_files(0, &id) || pair.has_files(1, &id) {
+        assert!(began.elapsed() < PATIENCE, "its files are still there");
+        for serving in &pair.servings {
+            let answer = get(&http, &format!("{}{}", serving.url, path(&id)), &[]).await;
+            assert_eq!(answer.status, 404);
         }
+        clock.tick().await;
     }
 
     for by_tag in [false, true] {
         let id = account.publish().await;
-        shown(pair, &http, &path(&id)).await;
+        let made = shown(pair, &http, &path(&id)).await;
+        // What is made from now on has another date.
+        let date = || httpdate::fmt_http_date(SystemTime::now());
+        eventually(|| (!made.contains(&date())).then_some(()));
         if by_tag {
             account.purge_tag("cats").await;
         } else {
             account.purge(&id).await;
         }
-        // Nothing that was made before is shown: it is made anew, by who is asked first.
-        until(&http, &there.url, &path(&id), |status, cache| (status, cache) == (200, "miss"))
-            .await;
-        let other = get(&http, &format!("{}{}", here.url, path(&id)), &[]).await;
-        assert_eq!(other.status, 200);
+        let is_new = |answer: &Answer| {
+            let modified = answer.header("last-modified").to_owned();
+            answer.status == 200 && !made.contains(&modified)
+        };
+        until("purged", &http, &there.url, &path(&id), is_new).await;
+        until("purged here", &http, &here.url, &path(&id), is_new).await;
     }
 }
 
-/// Has both processes show it until both have it at hand.
-async fn shown(pair: &Pair, http: &Client, path: &str) {
-    for serving in &pair.servings {
-        until(http, &serving.url, path, |status, cache| (status, cache) == (200, "hit")).await;
-    }
+/// Has both processes show it until both have it at hand; since when each has it.
+async fn shown(pair: &Pair, http: &Client, path: &str) -> [String; 2] {
+    let is_at_hand = |answer: &Answer| answer.header("x-cache") == "hit";
+    let [here, there] = &pair.servings;
+    let here = until("shown here", http, &here.url, path, is_at_hand).await;
+    let there = until("shown", http, &there.url, path, is_at_hand).await;
+    [here, there].map(|answer| answer.header("last-modified").to_owned())
 }
 
 /// Asks until it is not there any more, and then sees to it that it stays so.
-async fn gone(http: &Client, url: &str, path: &str) {
-    until(http, url, path, |status, _| status == 404).await;
+async fn gone(what: &str, http: &Client, url: &str, path: &str) {
+    until(what, http, url, path, |answer| answer.status == 404).await;
     for _ in 0..20 {
         assert_eq!(get(http, &format!("{url}{path}"), &[]).await.status, 404, "it came back");
     }
 }
 
-/// Asks until the status and what `X-Cache` says are as hoped for.
-async fn until(http: &Client, url: &str, path: &str, is_so: impl Fn(u16, &str) -> bool) {
+/// Asks until the answer is as hoped for, and for no longer than was promised.
+async fn until(
+    what: &str,
+    http: &Client,
+    url: &str,
+    path: &str,
+    is_so: impl Fn(&Answer) -> bool,
+) -> Answer {
     let began = Instant::now();
     // Not all the time: the other process needs the machine as well.
     let mut clock = tokio::time::interval(Duration::from_millis(20));
     loop {
         let asked = began.elapsed();
         let answer = get(http, &format!("{url}{path}"), &[]).await;
-        let (status, cache) = (answer.status, answer.header("x-cache"));
-        if is_so(status, cache) {
-            return;
+        if is_so(&answer) {
+            return answer;
         }
-        let body = if status == 200 { "".into() } else { String::from_utf8_lossy(&answer.body) };
-        assert!(asked < SOON, "after {asked:?} it is still {status} {cache} {body}");
+        let Answer { status, headers, .. } = &answer;
+        assert!(asked < SOON, "{what}: after {asked:?} it is still {status} {headers:?}");
         clock.tick().await;
     }
 }
