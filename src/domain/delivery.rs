@@ -11,7 +11,7 @@ use super::ids::{ChangeId, ImageId, UserId};
 pub const MAX_PRESETS: usize = 1000;
 /// Transformations of one account that may be asked for unsigned, beside presets.
 pub const MAX_ALLOWED: usize = 100;
-/// Bytes of a transformation in the URL form, where one is kept or signed.
+/// Bytes of a transformation in the URL form.
 pub const MAX_TRANSFORMATION: usize = 2000;
 /// Signing keys of one account.
 pub const MAX_SIGNING_KEYS: usize = 10;

@@ -6,7 +6,7 @@ use super::{
     Presets,
     draft::{Draft, Step},
     effect::Chosen,
-    parameter::{Component, Parameter, number},
+    parameter::{Component, Parameter, few, number},
     size::{read_dpr, read_size},
     table::{COLORS, FLAGS, Flag},
 };
@@ -41,7 +41,7 @@ pub(super) fn read(mut component: Component, draft: &mut Draft, presets: Option<
     }
     read_size(&mut component, draft);
     if let Some(angle) = component.take("a") {
-        read_angle(&angle, draft);
+        read_angle(angle, draft);
     }
     if let Some(effect) = later {
         effect.push(color, draft);
@@ -65,21 +65,20 @@ fn read_preset(name: &Parameter, draft: &mut Draft, presets: Option<Presets<'_>>
 }
 
 /// `a_`: degrees and mirrors, in the order that they are written in.
-fn read_angle(angle: &Parameter, draft: &mut Draft) {
+fn read_angle(angle: Parameter, draft: &mut Draft) {
     // A point joins modes; in a number it is a fraction, which the parser refuses.
-    let modes: Vec<&str> =
-        if angle.is_fraction() { vec![&angle.value] } else { angle.value.split('.').collect() };
+    let modes =
+        if angle.is_fraction() { vec![angle] } else { few(angle.parts(), &mut draft.faults) };
     for mode in modes {
-        let origin = angle.quoting(format!("a_{mode}"));
-        match (mode, number(mode)) {
-            (_, Some(degrees)) => draft.push(Step::plain("rotate", degrees, origin)),
-            ("hflip", _) => draft.push(Step::plain("mirror", true, origin)),
-            ("vflip", _) => draft.push(Step::plain("flip", true, origin)),
+        match (mode.value.as_str(), mode.number()) {
+            (_, Some(degrees)) => draft.push(Step::plain("rotate", degrees, mode)),
+            ("hflip", _) => draft.push(Step::plain("mirror", true, mode)),
+            ("vflip", _) => draft.push(Step::plain("flip", true, mode)),
             // As EXIF says: that is done in any case.
             ("auto", _) => {}
             _ => {
                 let accepted = "must be degrees between -360 and 360, hflip, vflip or auto";
-                draft.faults.push(origin.fault(accepted));
+                draft.faults.push(mode.fault(accepted));
             }
         }
     }
@@ -150,7 +149,7 @@ fn read_output(component: &mut Component, draft: &mut Draft) {
     {
         draft.scale_nearest(number, dpr);
     }
-    for flag in component.take_flags() {
+    for flag in component.take_flags(&mut draft.faults) {
         match FLAGS.iter().find(|(name, _, _)| *name == flag.value).map(|(_, flag, _)| flag) {
             Some(Flag::Granted) => {}
             Some(Flag::DropProfile) => draft.drop_profile(),

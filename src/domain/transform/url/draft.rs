@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     hints::{Asks, Hints, Width},
-    parameter::Parameter,
+    parameter::{Parameter, quoted},
 };
 use crate::domain::{
     color::Color,
@@ -142,12 +142,17 @@ impl Draft {
         self.steps.push(step);
     }
 
+    /// How many operations there are.
+    pub(super) fn operations(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Sets a field of the output. It may be said again, if the same is said.
     pub(super) fn set(&mut self, field: &'static str, value: impl Into<Value>, origin: Parameter) {
         let value = value.into();
         match self.output.get(field) {
             Some((other, first)) if *other != value => {
-                let first = format!("{} in component {}", first.written, first.component);
+                let first = format!("{} in component {}", quoted(&first.written), first.component);
                 self.faults.push(origin.fault(format!("says otherwise than {first}")));
             }
             Some(_) => {}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     draft::{Draft, Step},
-    parameter::{Parameter, number},
+    parameter::{Parameter, number, quoted},
 };
 use crate::domain::{color::Color, transform::parse::rounded};
 
@@ -75,7 +75,8 @@ impl Chosen {
         };
         let Some(effect) = EFFECTS.iter().find(|effect| effect.name == name) else {
             let names: Vec<&str> = EFFECTS.iter().map(|effect| effect.name).collect();
-            let detail = format!("{name:?} is not offered; there are: {}", names.join(", "));
+            let (name, names) = (quoted(name), names.join(", "));
+            let detail = format!("{name:?} is not offered; there are: {names}");
             draft.faults.push(parameter.fault(detail));
             return None;
         };

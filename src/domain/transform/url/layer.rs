@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     component::flags,
     draft::{Draft, Step},
-    parameter::{Component, Parameter, number},
+    parameter::{Component, Parameter, number, quoted},
     size::read_place,
     table::{FLAGS, FONTS},
 };
@@ -70,7 +70,7 @@ fn read_flags(
     faults: &mut Vec<Fault>,
 ) -> Option<Parameter> {
     let mut relative = None;
-    for flag in layer.take_flags() {
+    for flag in layer.take_flags(faults) {
         match flag.value.as_str() {
             "layer_apply" => {}
             "relative" => relative = Some(flag),
@@ -101,7 +101,7 @@ fn read_image(
 ) -> bool {
     if let Some((kind, _)) = source.value.split_once(':') {
         let accepted = "there are l_text:Font_Size:Text and l_<image id>";
-        faults.push(source.fault(format!("\"{kind}:\" is not offered; {accepted}")));
+        faults.push(source.fault(format!("\"{}:\" is not offered; {accepted}", quoted(kind))));
         return false;
     }
     step.imply("image_id", source.value.clone());
@@ -157,7 +157,8 @@ fn read_style(style: &str, source: &Parameter, step: &mut Step, faults: &mut Vec
     let font = font.join("_");
     if !FONTS.iter().any(|known| known.eq_ignore_ascii_case(&font)) {
         let detail = format!(
-            "the font {font:?} is not offered; one sans stands in for: {}",
+            "the font {:?} is not offered; one sans stands in for: {}",
+            quoted(&font),
             FONTS.join(", ")
         );
         faults.push(source.quoting("l_text").fault(detail));
@@ -173,6 +174,7 @@ fn read_style(style: &str, source: &Parameter, step: &mut Step, faults: &mut Vec
     step.imply("font", cut);
     let known = |word: &str| matches!(word, "bold" | "italic" | "normal" | "left");
     if let Some(word) = cuts.iter().find(|word| !known(word)) {
+        let word = quoted(word);
         let detail = format!("the style {word:?} is not offered; there are bold and italic");
         faults.push(source.quoting("l_text").fault(detail));
     }

@@ -17,13 +17,18 @@ mod table;
 use percent_encoding::percent_decode_str;
 
 use self::{draft::Draft, parameter::Component};
-use super::{Profile, Spec};
-use crate::domain::error::Fault;
+use super::{Profile, Spec, parse::MAX_OPERATIONS};
+use crate::domain::{delivery::MAX_TRANSFORMATION, error::Fault};
 
 pub use self::{
     hints::{Asks, Hints},
     reference::url_reference_markdown,
 };
+
+/// The most components. An operation takes four where it takes its time: a layer that is opened, said more of twice, and applied.
+const MAX_COMPONENTS: usize = 4 * MAX_OPERATIONS;
+/// The most faults that are told one by one.
+const MAX_FAULTS: usize = 100;
 
 /// Finds the preset of a name.
 type Presets<'p> = &'p dyn Fn(&str) -> Option<Spec>;
@@ -72,6 +77,11 @@ fn read(
     presets: Option<Presets<'_>>,
     hints: &Hints,
 ) -> Result<(Spec, Asks), Vec<Fault>> {
+    let long = || vec![Fault::new("", format!("must be at most {MAX_TRANSFORMATION} bytes"))];
+    // A byte is sent as three characters at most.
+    if text.len() > 3 * MAX_TRANSFORMATION {
+        return Err(long());
+    }
     // Some clients encode even the commas. What a text layer wants to keep from being read here is encoded twice.
     let Ok(decoded) = percent_decode_str(text).decode_utf8() else {
         return Err(vec![Fault::new("", "must be percent-encoded UTF-8")]);
@@ -79,13 +89,21 @@ fn read(
     if decoded.is_empty() {
         return Err(vec![Fault::new("", "names no transformation")]);
     }
+    if decoded.len() > MAX_TRANSFORMATION {
+        return Err(long());
+    }
+    if decoded.split('/').nth(MAX_COMPONENTS).is_some() {
+        let detail = format!("must have at most {MAX_COMPONENTS} components");
+        return Err(vec![Fault::new("", detail)]);
+    }
     let mut draft = Draft::new(*hints);
     let components = decoded.split('/').enumerate();
-    let mut components: Vec<Component> =
+    let components: Vec<Component> =
         components.map(|(index, text)| Component::read(index, text, &mut draft.faults)).collect();
-    while !components.is_empty() {
-        let rest = components.split_off(layer::length(&components));
-        let block = std::mem::replace(&mut components, rest);
+    let mut rest = components.into_iter();
+    while !rest.as_slice().is_empty() {
+        let length = layer::length(rest.as_slice());
+        let block: Vec<Component> = rest.by_ref().take(length).collect();
         if block.first().is_some_and(|first| first.has("l")) {
             layer::read(block, &mut draft);
         } else {
@@ -93,8 +111,24 @@ fn read(
                 component::read(component, &mut draft, presets);
             }
         }
+        // A preset can be named as often as there are components, and has as many operations as a spec.
+        if draft.operations() > MAX_OPERATIONS {
+            let detail = format!("must come to at most {MAX_OPERATIONS} operations");
+            draft.faults.push(Fault::new("", detail));
+            return Err(told(draft.faults));
+        }
     }
-    draft.finish(profile)
+    draft.finish(profile).map_err(told)
+}
+
+/// The first of the faults, and how many there are beside.
+fn told(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let more = faults.len().saturating_sub(MAX_FAULTS);
+    faults.truncate(MAX_FAULTS);
+    if more > 0 {
+        faults.push(Fault::new("", format!("has {more} more faults")));
+    }
+    faults
 }
 
 #[cfg(test)]

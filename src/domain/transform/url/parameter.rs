@@ -7,6 +7,8 @@ use crate::domain::{color::Color, error::Fault};
 
 /// How much of what was written is told back.
 const ECHO: usize = 60;
+/// The most values that are joined with points.
+pub(super) const MAX_JOINED: usize = 16;
 
 /// One parameter: `w_300`.
 #[derive(Debug, Clone)]
@@ -40,11 +42,18 @@ impl Parameter {
     /// A fault of this parameter.
     pub(super) fn fault(&self, detail: impl std::fmt::Display) -> Fault {
         let name = self.name.replace('~', "~0").replace('/', "~1");
-        let mut quoted: String = self.written.chars().take(ECHO).collect();
-        if quoted.len() < self.written.len() {
-            quoted.push('…');
-        }
-        Fault::new(format!("/{}/{name}", self.component), format!("{quoted}: {detail}"))
+        let written = quoted(&self.written);
+        Fault::new(format!("/{}/{name}", self.component), format!("{written}: {detail}"))
+    }
+
+    /// The values that are joined with points in it, each as a parameter of its own: `fl_a.b` are two.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Self> {
+        self.value.split('.').map(|value| Self {
+            component: self.component,
+            name: self.name.clone(),
+            value: value.to_owned(),
+            written: format!("{}_{value}", self.name),
+        })
     }
 
     /// Its value as a number of the JSON form.
@@ -86,6 +95,27 @@ impl Parameter {
         }
         color.ok()
     }
+}
+
+/// The beginning of what was written.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted: String = text.chars().take(ECHO).collect();
+    if quoted.len() < text.len() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+/// As many of the values that are joined as there may be; one more is a fault.
+pub(super) fn few(
+    mut parts: impl Iterator<Item = Parameter>,
+    faults: &mut Vec<Fault>,
+) -> Vec<Parameter> {
+    let few = parts.by_ref().take(MAX_JOINED).collect();
+    if let Some(next) = parts.next() {
+        faults.push(next.fault(format!("is one too many; there may be {MAX_JOINED}")));
+    }
+    few
 }
 
 /// `-12` or `0.5`, as a number of the JSON form; no exponent, no infinity, no sign but a minus.
@@ -147,7 +177,7 @@ impl Component {
     fn add(&mut self, parameter: Parameter, faults: &mut Vec<Fault>) {
         // Flags add up.
         if parameter.name != "fl" && self.has(&parameter.name) {
-            let name = &parameter.name;
+            let name = quoted(&parameter.name);
             let detail = format!("{name}_ can be said once; chain components with /");
             faults.push(parameter.quoting(format!("{name}_")).fault(detail));
         } else {
@@ -172,21 +202,14 @@ impl Component {
         flags.any(|parameter| parameter.value.split('.').any(|name| name == flag))
     }
 
-    /// Takes out all flags, each as a parameter of its own: `fl_a.b` are two.
-    pub(super) fn take_flags(&mut self) -> Vec<Parameter> {
+    /// Takes out all flags, each as a parameter of its own.
+    pub(super) fn take_flags(&mut self, faults: &mut Vec<Fault>) -> Vec<Parameter> {
         let (flags, rest) = std::mem::take(&mut self.parameters)
             .into_iter()
             .partition(|parameter| parameter.name == "fl");
         self.parameters = rest;
         let flags: Vec<Parameter> = flags;
-        let each = flags.iter().flat_map(|parameter| {
-            let names = parameter.value.split('.');
-            names.map(|name| Parameter {
-                value: name.to_owned(),
-                ..parameter.quoting(format!("fl_{name}"))
-            })
-        });
-        each.collect()
+        few(flags.iter().flat_map(Parameter::parts), faults)
     }
 
     /// Reports what nobody took. `inside` says of a known parameter where it stands.

@@ -1,6 +1,7 @@
 //! What the URL form must hold to.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod bounds;
 mod hints;
 mod properties;
 
