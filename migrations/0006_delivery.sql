@@ -6,6 +6,8 @@ CREATE TABLE presets (
     name       TEXT        NOT NULL,
     -- Canonical, but for `auto`, which only a request resolves.
     spec       JSONB       NOT NULL,
+    -- Bytes of it as JSON: those of an account together are bounded.
+    size       BIGINT      NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (user_id, name)
@@ -45,13 +47,15 @@ CREATE TABLE changes (
 );
 
 -- Pictures that a CDN in front must forget: written in the transaction that deletes, purges or un-publishes them, and gone once it was
--- told. Whoever leases rows moves `due_at` behind the time that telling takes. A picture that has to go again before that has
+-- told twice: at once, and at `again_at`, when no process gives the CDN what it had at hand before. Whoever leases rows moves `due_at` behind the time that telling takes. A picture that has to go again before that has
 -- another `purge_id`, so that what was told before does not settle it.
 CREATE TABLE cdn_purges (
     image_id   UUID        NOT NULL PRIMARY KEY,
     purge_id   UUID        NOT NULL,
     attempts   INTEGER     NOT NULL,
     due_at     TIMESTAMPTZ NOT NULL,
+    -- NULL: this is the last time.
+    again_at   TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX cdn_purges_due ON cdn_purges (due_at);
