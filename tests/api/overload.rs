@@ -6,7 +6,7 @@ use darkroom::{
     domain::{ids::UserId, limits::Limits, transform::Spec},
     imaging::{Cost, predict, probe},
 };
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use image::{ImageFormat, RgbImage};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn who_can_not_be_served_in_time_is_told_when_and_others_are_served() {
     // As if ada waited for so much already.
     let transformer = sandbox.services().transformer.clone();
     let much = Cost { memory: 0, time: Duration::from_secs(70) };
-    let place = transformer.admit(user(&ada).await, 1, much).await.unwrap();
+    let place = transformer.admit(user(&ada).await, &[1], much).await.unwrap();
     let painted = transformer.painted();
     let (waiting, wait) = transformer.load();
     assert_eq!(waiting, 1);
@@ -75,6 +75,33 @@ async fn who_can_not_be_served_in_time_is_told_when_and_others_are_served() {
     drop(place);
     ada.transform(&hers, &spec(20)).await;
     assert_eq!(transformer.load(), (0, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn a_job_that_waits_holds_up_nobody_who_asks_for_the_same_picture() {
+    let sandbox = Sandbox::with(&SETTINGS).await;
+    let ada = sandbox.register("ada").await;
+    let image = upload(&ada, ROCKET.to_vec()).await;
+    let spec = json!({ "resize": { "width": 20 } });
+
+    // Another job waits for all the room that there is for originals, and those behind it with it.
+    let transformer = sandbox.services().transformer.clone();
+    let little = transformer.admit_job(&[1]).await.unwrap();
+    let mut all = Box::pin(transformer.admit_job(&[u64::MAX, u64::MAX]));
+    assert!(all.as_mut().now_or_never().is_none());
+    let job = text(&ada.enqueue(&image, &spec).await, "job_id");
+    let path = format!("/api/v1/jobs/{job}");
+    eventually(async || (ada.get(&path).await["status"] == "running").then_some(())).await;
+
+    let variant = ada.transform(&image, &spec).await;
+    assert_eq!(
+        (ada.get(&path).await["status"].clone(), transformer.painted()),
+        ("running".into(), 1)
+    );
+    drop((all, little));
+    assert_eq!(ada.finished(&job).await["status"], "succeeded");
+    let same = ada.transform(&image, &spec).await;
+    assert_eq!((&same["id"], &same["sha256"]), (&variant["id"], &variant["sha256"]));
 }
 
 #[tokio::test]
@@ -104,11 +131,11 @@ async fn a_flood_is_refused_before_any_of_it_is_made_and_what_was_admitted_is_ma
     let Cost { time, .. } = predict(&spec, &probe, &BTreeMap::new(), &limits).unwrap();
     let ada_id = user(&ada).await;
     let ten = Cost { memory: 0, time: Duration::from_secs(10) };
-    let place = transformer.admit(ada_id, 1, ten).await.unwrap();
+    let place = transformer.admit(ada_id, &[1], ten).await.unwrap();
     let factor = transformer.load().1.as_secs_f64() / 10.0;
     drop(place);
     let much = Duration::from_secs_f64(60.0 / factor) - time.mul_f64(2.5);
-    let place = transformer.admit(ada_id, 1, Cost { memory: 0, time: much }).await.unwrap();
+    let place = transformer.admit(ada_id, &[1], Cost { memory: 0, time: much }).await.unwrap();
 
     let flood: FuturesUnordered<_> =
         (0..8).map(|number| transform(&ada, &hers, &slow(number)).send()).collect();
