@@ -116,8 +116,11 @@ pub struct Known {
 struct Kind<K, T> {
     there: Cache<K, Arc<Fact<T>>>,
     absent: Cache<K, ()>,
-    looking: Arc<Flights<(K, u64), Result<Arc<Fact<T>>>>>,
+    looking: Looking<K, T>,
 }
+
+/// Who is being looked up, and in which epoch.
+type Looking<K, T> = Arc<Flights<(K, u64), Result<Arc<Fact<T>>>>>;
 
 impl<K, T> Kind<K, T>
 where
