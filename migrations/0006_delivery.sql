@@ -45,13 +45,16 @@ CREATE TABLE changes (
 );
 
 -- Pictures that a CDN in front must forget: written in the transaction that deletes, purges or un-publishes them, and gone once it was
--- told. Whoever leases rows moves `due_at` behind the time that telling takes. A picture that has to go again before that has
--- another `purge_id`, so that what was told before does not settle it.
+-- told twice: at once, and at `again_at`, when no process gives the CDN what it had at hand before. Whoever leases rows moves
+-- `due_at` behind the time that telling takes. A picture that has to go again, and what was told once, has another `purge_id`, so that
+-- what was told before does not settle it.
 CREATE TABLE cdn_purges (
     image_id   UUID        NOT NULL PRIMARY KEY,
     purge_id   UUID        NOT NULL,
     attempts   INTEGER     NOT NULL,
     due_at     TIMESTAMPTZ NOT NULL,
+    -- NULL: this is the last time.
+    again_at   TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX cdn_purges_due ON cdn_purges (due_at);

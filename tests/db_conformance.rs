@@ -230,12 +230,14 @@ suite! {
     purge:
         a_purge_gives_up_all_that_was_made
         a_purged_variant_is_a_new_jobs_work
+        a_purged_failure_is_tried_again_by_its_job
         bytes_that_others_share_stay
         who_comes_after_a_purge_with_what_was_made_before_is_told
         a_label_is_purged_some_pictures_at_a_time;
     cdn:
         what_may_not_be_shown_any_more_is_to_be_forgotten
         what_was_told_is_settled_and_what_was_not_comes_again
+        what_was_told_is_told_once_more_six_seconds_later
         what_nobody_wants_to_hear_is_given_up;
     idempotency:
         a_key_goes_from_reserved_to_done

@@ -41,6 +41,7 @@ pub async fn delete_variant(services: &Services, user_id: UserId, id: VariantId)
     image_changes(services, user_id, variant.image_id).await;
     let deletion_id = DeletionId::new();
     services.database.ask(DeleteVariant { user_id, id, deletion_id, now: now() }).await?;
+    services.delivery.changed();
     services.deletions.ring();
     Ok(())
 }

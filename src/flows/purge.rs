@@ -10,7 +10,7 @@ use super::{
 use crate::{
     adapters::db::{
         now,
-        purge::{PurgeImage, PurgeTag},
+        purge::{CountTagged, PurgeImage, PurgeTag},
     },
     domain::{
         error::{Error, Result},
@@ -33,6 +33,15 @@ pub async fn purge_image(services: &Services, user_id: UserId, id: ImageId) -> R
     services.delivery.changed();
     services.deletions.ring();
     Ok(())
+}
+
+/// How many pictures have a label.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_tagged(services: &Services, user_id: UserId, tag: String) -> Result<usize> {
+    let count = services.database.ask(CountTagged { user_id, tag }).await?;
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// Gives up all that was made of the pictures with a label; how many pictures there are.

@@ -55,7 +55,7 @@ async fn a_cdn_is_told_what_it_has_to_forget() {
         (tags(&there).into_iter().collect::<BTreeSet<_>>() == expected).then_some(())
     })
     .await;
-    assert_eq!(tags(&there).len(), 3, "each once");
+    assert!(tags(&there).len() <= 6, "each once, and once more after a while");
     for asked in there.asked() {
         assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/zones/z/purge_cache"));
         assert_eq!(asked.headers["authorization"], "Bearer a token");
@@ -76,6 +76,7 @@ async fn a_cdn_that_does_not_listen_is_told_again() {
     let ada = sandbox.register("ada").await;
     let image = ada.upload(ROCKET).await;
     ask(&ada, Method::POST, &format!("/api/v1/images/{image}/purge")).await;
-    eventually(async || (tags(&there) == [image.clone(), image.clone()]).then_some(())).await;
+    eventually(async || (tags(&there).len() >= 2).then_some(())).await;
+    assert!(tags(&there).iter().all(|tag| *tag == image));
     assert!(there.asked().iter().all(|asked| !asked.headers.contains_key("authorization")));
 }

@@ -58,6 +58,64 @@ async fn what_was_purged_is_made_again_on_postgres() {
     again(Sandbox::on_postgres().await).await;
 }
 
+#[tokio::test]
+async fn what_failed_is_tried_again_after_a_purge() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    let image = ada.upload(&ROCKET[..ROCKET.len() / 2]).await;
+    let job = ada.enqueue(&image, &json!({ "rotate": 90 })).await;
+    assert_eq!(ada.finished(&text(&job, "job_id")).await["status"], "failed");
+    let id = text(&job, "variant_id");
+    let failed = variant(&ada, &id).await;
+    assert_eq!(
+        (&failed["status"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("image_corrupt"))
+    );
+
+    purge(&ada, &image).await;
+    let purged = variant(&ada, &id).await;
+    assert_eq!((&purged["status"], &purged["engine"]), (&json!("pending"), &json!(0)));
+    assert_eq!(purged["error"], Value::Null);
+    let content = format!("/api/v1/variants/{id}/content");
+    problem(ada.request(Method::GET, &content).send().await, 422, "image_corrupt").await;
+    assert_eq!(variant(&ada, &id).await, failed, "it was tried, and is no better");
+    // By its job as well.
+    purge(&ada, &image).await;
+    let retry = format!("/api/v1/jobs/{}/retry", text(&job, "job_id"));
+    ada.post(&retry, &json!({}), StatusCode::ACCEPTED).await;
+    assert_eq!(ada.finished(&text(&job, "job_id")).await["status"], "failed");
+    assert_eq!(variant(&ada, &id).await, failed);
+}
+
+#[tokio::test]
+async fn a_variant_that_was_deleted_is_shown_by_url_no_more() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    let settings = ada.request(Method::PUT, "/api/v1/me/delivery");
+    expect(settings.json(&json!({ "strict": false })).send().await, StatusCode::OK).await;
+    let image = ada.upload(ROCKET).await;
+    let path = format!("/api/v1/images/{image}");
+    let patch = ada.request(Method::PATCH, &path).json(&json!({ "public": true }));
+    expect(patch.send().await, StatusCode::OK).await;
+    let link = format!("/i/w_40/{image}.png");
+    let shown = async || {
+        let answer = sandbox.request(Method::GET, &link).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.headers()["x-cache"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(shown().await, "miss");
+    let id = eventually(async || {
+        let variants = ada.get(&path).await["variants"].clone();
+        let ready = variants.as_array()?.iter().find(|variant| variant["status"] == "ready")?;
+        Some(text(ready, "id"))
+    })
+    .await;
+    assert_eq!(shown().await, "hit");
+    let delete = ada.request(Method::DELETE, &format!("/api/v1/variants/{id}"));
+    assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    assert_eq!(shown().await, "miss", "it is made anew");
+}
+
 /// Reads and purges at once: whoever asks gets the picture.
 #[tokio::test]
 async fn a_picture_that_is_read_while_it_is_purged_is_whole() {

@@ -13,6 +13,7 @@ use darkroom::{
             purge::PurgeImage,
             signing_keys::{DeleteSigningKey, EnsureSigningKey, InsertSigningKey},
             users::DeleteUser,
+            variants::{DeleteVariant, ReserveVariant},
         },
     },
     domain::{
@@ -24,7 +25,7 @@ use darkroom::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::sandbox::{Sandbox, now, seconds};
+use crate::sandbox::{Sandbox, now, seconds, variant};
 
 const ALL: ChangeId = ChangeId(Uuid::nil());
 
@@ -94,11 +95,14 @@ pub async fn all_that_alters_what_is_served_is_told(sandbox: &Sandbox) {
     assert_eq!(told(sandbox, shut(false)).await, [facts(None)]);
 
     assert_eq!(told(sandbox, PurgeImage { user_id, id, now: now() }).await, [pictures(Some(id))]);
+    let variant_id = sandbox.get(ReserveVariant { variant: variant(&image, 1) }).await.id;
+    let delete = DeleteVariant { user_id, id: variant_id, deletion_id, now: now() };
+    assert_eq!(told(sandbox, delete).await, [pictures(Some(id))]);
     let delete = |id| DeleteImage { user_id, id, deletion_id: DeletionId::new(), now: now() };
     assert_eq!(told(sandbox, delete(other.id)).await, [pictures(Some(other.id))]);
     let with_settings = [pictures(Some(id)), facts(None)];
     assert_eq!(told(sandbox, delete(id)).await, with_settings, "it was the fallback");
-    let delete = DeleteUser { user_id, deletion_id, now: now() };
+    let delete = DeleteUser { user_id, deletion_id: DeletionId::new(), now: now() };
     assert_eq!(told(sandbox, delete).await, [pictures(None)]);
     sandbox.image(&eve).await;
     assert!(since(sandbox, ALL).await.iter().all(|change| change.user_id == ada.id));
@@ -112,6 +116,8 @@ pub async fn what_was_not_done_is_not_told(sandbox: &Sandbox) {
     sandbox.refusal(PatchImage { user_id, id, patch }).await;
     sandbox.refusal(DeleteImage { user_id, id, deletion_id, now: now() }).await;
     sandbox.refusal(PurgeImage { user_id, id, now: now() }).await;
+    let variant_id = sandbox.get(ReserveVariant { variant: variant(&image, 1) }).await.id;
+    sandbox.refusal(DeleteVariant { user_id, id: variant_id, deletion_id, now: now() }).await;
     sandbox.refusal(DeletePreset { user_id, name: "a".to_owned() }).await;
     sandbox.refusal(DeleteSigningKey { user_id, id: "a".to_owned() }).await;
     let users = vec!["ada".to_owned(), "nobody".to_owned()];

@@ -4,19 +4,21 @@ use darkroom::{
     adapters::db::{
         deletions::PendingDeletions,
         images::InsertImage,
-        jobs::{EnqueueTransform, JobById, LatestJobStatus},
+        jobs::{EnqueueTransform, JobById, LatestJobStatus, RetryJob},
         purge::*,
+        queue::FinishJob,
         users::UsageOf,
         variants::*,
     },
     domain::{
-        error::Code,
+        error::{Code, Error},
         ids::{ImageId, VariantId},
         image::Image,
-        job::JobStatus,
+        job::{JobStatus, Outcome},
         user::User,
         variant::{Failure, Variant, VariantStatus},
     },
+    imaging,
 };
 use uuid::Uuid;
 
@@ -63,13 +65,11 @@ pub async fn a_purge_gives_up_all_that_was_made(sandbox: &Sandbox) {
     assert_eq!(sandbox.refusal(theirs).await, Code::NotFound);
     sandbox.get(purge(&image)).await;
     assert_eq!(doomed(sandbox).await, ["v1", "v2"]);
-    for id in [first.id, older.id] {
+    for id in [first.id, older.id, failed.id] {
         let purged = sandbox.get(by_id(id)).await;
         assert!(purged.is_purged(), "{purged:?}");
         assert_eq!((purged.made, purged.error), (None, None));
     }
-    let failed = sandbox.get(by_id(failed.id)).await;
-    assert_eq!((failed.status, failed.is_purged()), (VariantStatus::Failed, false));
     assert_eq!(sandbox.get(by_id(waiting.id)).await, waiting);
     assert_eq!(sandbox.get(by_id(kept.id)).await, kept);
     let usage = sandbox.get(UsageOf { user_id: ada.id }).await;
@@ -105,6 +105,36 @@ pub async fn a_purged_variant_is_a_new_jobs_work(sandbox: &Sandbox) {
     sandbox.get(JobById { user_id: ada.id, id: done.id }).await;
     let without = LatestJobStatus { variant_id: VariantId::new() };
     assert_eq!(sandbox.get(without).await, None);
+}
+
+/// Whoever has its job run again, and not a new one, has it made by this engine as well.
+pub async fn a_purged_failure_is_tried_again_by_its_job(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    let job = sandbox.job(&image, 1).await;
+    let (user_id, job_id, variant_id) = (ada.id, job.id, job.variant_id);
+    let work_off = async |outcome: Outcome| {
+        let (worker, now) = (Uuid::now_v7(), now());
+        assert_eq!(sandbox.lease(worker, 9, now).await.len(), 1);
+        let finish = FinishJob { worker, user_id, job_id, variant_id, outcome, now };
+        sandbox.get(finish).await.unwrap();
+        sandbox.get(VariantById { user_id, id: variant_id }).await
+    };
+    let fail = || Outcome::Fail(Error::new(Code::ImageCorrupt, "it ends early"));
+    let failed = work_off(fail()).await;
+    assert_eq!((failed.status, failed.engine), (VariantStatus::Failed, ENGINE));
+    let again = async || {
+        sandbox.get(purge(&image)).await;
+        let purged = sandbox.get(VariantById { user_id, id: variant_id }).await;
+        assert!(purged.is_purged() && purged.error.is_none(), "{purged:?}");
+        sandbox.get(RetryJob { user_id, id: job_id, now: now() }).await
+    };
+    assert_eq!(again().await.status, JobStatus::Queued);
+    let failed = work_off(fail()).await;
+    assert_eq!((failed.status, failed.engine), (VariantStatus::Failed, imaging::ENGINE));
+    again().await;
+    let made = work_off(Outcome::Done(made("v1"))).await;
+    assert_eq!((made.status, made.engine), (VariantStatus::Ready, imaging::ENGINE));
 }
 
 pub async fn bytes_that_others_share_stay(sandbox: &Sandbox) {
@@ -157,6 +187,8 @@ pub async fn a_label_is_purged_some_pictures_at_a_time(sandbox: &Sandbox) {
     let spared = [ready(sandbox, &dog, 1, "dog").await, ready(sandbox, &theirs, 1, "eve").await];
     let some =
         |after| PurgeTag { user_id: ada.id, tag: "cat".to_owned(), after, limit: 3, now: now() };
+    let count = |tag: &str| CountTagged { user_id: ada.id, tag: tag.to_owned() };
+    assert_eq!((sandbox.get(count("cat")).await, sandbox.get(count("bird")).await), (5, 0));
     assert_eq!(sandbox.get(some(NOTHING)).await, cats[..3]);
     assert_eq!(doomed(sandbox).await, ["cat0", "cat1", "cat2"]);
     assert_eq!(sandbox.get(some(cats[2])).await, cats[3..]);

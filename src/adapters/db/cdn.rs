@@ -1,4 +1,5 @@
-//! Pictures that a CDN in front of the service has to forget, until it was told. Written down whether there is one or not: only
+//! Pictures that a CDN in front of the service has to forget, until it was told twice: at once, and when no process shows any more
+//! what it had at hand before, which the CDN may have fetched in between. Written down whether there is one or not: only
 //! whoever tells it knows.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,13 +16,15 @@ use crate::domain::ids::{ImageId, UserId};
 
 /// Rows written or named by one statement.
 const TOGETHER: usize = 500;
+/// When it is told the second time: processes hear of a change within 5 s.
+const AGAIN: TimeDelta = TimeDelta::seconds(6);
 
 /// What becomes of a picture that is to be forgotten already: once more, and at once.
 macro_rules! once_more {
     () => {
         " ON CONFLICT (image_id) DO UPDATE SET
-              purge_id = excluded.purge_id, attempts = 0,
-              due_at = excluded.due_at, created_at = excluded.created_at"
+              purge_id = excluded.purge_id, attempts = 0, due_at = excluded.due_at,
+              again_at = excluded.again_at, created_at = excluded.created_at"
     };
 }
 
@@ -29,16 +32,18 @@ macro_rules! once_more {
 pub(super) async fn forget(tx: &mut Tx, images: &[ImageId]) -> Result<(), Stop> {
     for some in images.chunks(TOGETHER) {
         let rows: Vec<String> =
-            (0..some.len()).map(|n| format!("(${}, $1, 0, $2, $2)", n + 3)).collect();
+            (0..some.len()).map(|n| format!("(${}, $1, 0, $2, $3, $2)", n + 4)).collect();
         let sql = format!(
             concat!(
-                "INSERT INTO cdn_purges (image_id, purge_id, attempts, due_at, created_at)
+                "INSERT INTO cdn_purges
+                     (image_id, purge_id, attempts, due_at, again_at, created_at)
                  VALUES {}",
                 once_more!()
             ),
             rows.join(", ")
         );
-        let mut values = binds![Uuid::now_v7(), now()].to_vec();
+        let at = now();
+        let mut values = binds![Uuid::now_v7(), at, at + AGAIN].to_vec();
         values.extend(some.iter().copied().map(Bind::from));
         tx.execute(AssertSqlSafe(sql), values).await?;
     }
@@ -47,13 +52,14 @@ pub(super) async fn forget(tx: &mut Tx, images: &[ImageId]) -> Result<(), Stop> 
 
 /// Has all pictures of an account forgotten.
 pub(super) async fn forget_account(tx: &mut Tx, user_id: UserId) -> Result<(), Stop> {
+    let at = now();
     tx.execute(
         concat!(
-            "INSERT INTO cdn_purges (image_id, purge_id, attempts, due_at, created_at)
-             SELECT id, $2, 0, $3, $3 FROM images WHERE user_id = $1 ORDER BY id",
+            "INSERT INTO cdn_purges (image_id, purge_id, attempts, due_at, again_at, created_at)
+             SELECT id, $2, 0, $3, $4, $3 FROM images WHERE user_id = $1 ORDER BY id",
             once_more!()
         ),
-        binds![user_id, Uuid::now_v7(), now()],
+        binds![user_id, Uuid::now_v7(), at, at + AGAIN],
     )
     .await?;
     Ok(())
@@ -107,12 +113,13 @@ impl Transaction for LeaseCdnPurges {
     }
 }
 
-/// Records what came of telling the CDN. A picture that has to be forgotten once more since stays as it is.
+/// Records what came of telling the CDN. What was told the first time is due a second time. A picture that has to be forgotten once
+/// more since stays as it is.
 #[derive(Debug, Clone)]
 pub struct SettleCdnPurges {
     /// What was told.
     pub purges: Vec<CdnPurge>,
-    /// When it is told again; `None` if the CDN has it.
+    /// When it is tried again; `None` if the CDN has it.
     pub again: Option<DateTime<Utc>>,
 }
 
@@ -122,17 +129,35 @@ impl Transaction for SettleCdnPurges {
     type Output = ();
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
-        let action = match self.again {
-            None => "DELETE FROM cdn_purges",
-            Some(_) => "UPDATE cdn_purges SET due_at = $1",
-        };
-        let first = usize::from(self.again.is_some());
+        match self.again {
+            Some(at) => {
+                self.each(tx, "UPDATE cdn_purges SET due_at = $1 WHERE TRUE", &binds![at]).await
+            }
+            None => {
+                self.each(tx, "DELETE FROM cdn_purges WHERE again_at IS NULL", &[]).await?;
+                // Another time: whoever told it late of the first does not settle the second.
+                self.each(
+                    tx,
+                    "UPDATE cdn_purges SET purge_id = $1, attempts = 0,
+                         due_at = again_at, again_at = NULL
+                     WHERE again_at IS NOT NULL",
+                    &binds![Uuid::now_v7()],
+                )
+                .await
+            }
+        }
+    }
+}
+
+impl SettleCdnPurges {
+    /// Does something, which ends in a condition and takes `binds`, to what was told.
+    async fn each(&self, tx: &mut Tx, action: &str, binds: &[Bind]) -> Result<(), Stop> {
+        let first = binds.len();
         for some in self.purges.chunks(TOGETHER) {
             let pair = |n: usize| format!("(${}, ${})", first + 2 * n + 1, first + 2 * n + 2);
             let pairs: Vec<String> = (0..some.len()).map(pair).collect();
-            let sql =
-                format!("{action} WHERE (image_id, purge_id) IN (VALUES {})", pairs.join(", "));
-            let mut values: Vec<Bind> = self.again.map(Bind::from).into_iter().collect();
+            let sql = format!("{action} AND (image_id, purge_id) IN (VALUES {})", pairs.join(", "));
+            let mut values = binds.to_vec();
             values.extend(some.iter().flat_map(|purge| binds![purge.image_id, purge.purge_id]));
             tx.execute(AssertSqlSafe(sql), values).await?;
         }

@@ -85,7 +85,32 @@ impl Transaction for PurgeTag {
     }
 }
 
-/// Gives up what was made of pictures that are held.
+/// How many of an account's pictures have a label.
+#[derive(Debug, Clone)]
+pub struct CountTagged {
+    /// The account.
+    pub user_id: UserId,
+    /// The label.
+    pub tag: String,
+}
+
+impl Transaction for CountTagged {
+    const NAME: &'static str = "purge.count";
+    const MODE: Mode = Mode::Read;
+    type Output = i64;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<i64, Stop> {
+        let (count,) = tx
+            .fetch_one(
+                "SELECT count(*) FROM image_tags WHERE user_id = $1 AND tag = $2",
+                binds![self.user_id, &self.tag],
+            )
+            .await?;
+        Ok(count)
+    }
+}
+
+/// Gives up what was made of pictures that are held, and what is known of why others could not be made.
 async fn purge(
     tx: &mut Tx,
     user_id: UserId,
@@ -95,11 +120,15 @@ async fn purge(
     if images.is_empty() {
         return Ok(());
     }
-    let of = format!("object_key IS NOT NULL AND image_id IN ({})", placeholders(1, images.len()));
+    // What failed is tried again as well.
+    let of = format!(
+        "(object_key IS NOT NULL OR status = 'failed') AND image_id IN ({})",
+        placeholders(1, images.len())
+    );
     let binds = || images.iter().copied().map(Bind::from).collect::<Vec<_>>();
     let lock = tx.dialect().for_update;
     let sql = format!("SELECT object_key FROM variants WHERE {of} ORDER BY id {lock}");
-    let keys: Vec<(String,)> = tx.fetch_all(AssertSqlSafe(sql), binds()).await?;
+    let keys: Vec<(Option<String>,)> = tx.fetch_all(AssertSqlSafe(sql), binds()).await?;
     let sql = format!(
         "UPDATE variants SET status = 'pending', engine = 0, format = NULL, size = NULL,
              width = NULL, height = NULL, sha256 = NULL, object_key = NULL,
@@ -107,7 +136,7 @@ async fn purge(
          WHERE {of}"
     );
     tx.execute(AssertSqlSafe(sql), binds()).await?;
-    let unused = objects::retire(tx, keys.into_iter().map(|(key,)| key).collect()).await?;
+    let unused = objects::retire(tx, keys.into_iter().filter_map(|(key,)| key).collect()).await?;
     if !unused.is_empty() {
         deletions::record_keys(tx, user_id, DeletionId::new(), &unused, now).await?;
     }

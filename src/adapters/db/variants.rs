@@ -6,17 +6,21 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{
-    Mode, Transaction,
+    Mode, Transaction, changes,
     deletions::{self, Scope},
     error::Stop,
     objects,
     tx::{Bind, Tx, binds, placeholders},
 };
-use crate::domain::{
-    error::Error,
-    format::Format,
-    ids::{DeletionId, ImageId, UserId, VariantId},
-    variant::{Failure, Made, Variant, VariantStatus},
+use crate::{
+    domain::{
+        delivery::ChangeKind,
+        error::Error,
+        format::Format,
+        ids::{DeletionId, ImageId, UserId, VariantId},
+        variant::{Failure, Made, Variant, VariantStatus},
+    },
+    imaging::ENGINE,
 };
 
 /// The columns of a [`VariantRow`].
@@ -306,7 +310,7 @@ impl Transaction for CompleteVariant {
     }
 }
 
-/// See [`CompleteVariant`]; without an engine, it is the one that the row was reserved for.
+/// See [`CompleteVariant`]; without an engine, it is the one that the row was reserved for, or ours if it was purged since.
 pub(super) async fn complete(
     tx: &mut Tx,
     id: VariantId,
@@ -318,7 +322,8 @@ pub(super) async fn complete(
     let sql = format!(concat!("SELECT ", columns!(), " FROM variants WHERE id = $1 {}"), lock);
     let row: Option<VariantRow> = tx.fetch_optional(AssertSqlSafe(sql), binds![id]).await?;
     let former = row.ok_or_else(|| Error::not_found("variant"))?;
-    let engine = engine.unwrap_or(former.engine);
+    let reserved = if former.engine == 0 { ENGINE } else { former.engine };
+    let engine = engine.unwrap_or(reserved);
     let owner = UserId(former.user_id);
     if former.status == "ready" && former.engine >= engine {
         objects::abandon(tx, owner, &made.object_key, now).await?;
@@ -375,11 +380,13 @@ impl Transaction for FailVariant {
     }
 }
 
+/// See [`FailVariant`]. One that was purged has failed with our engine.
 pub(super) async fn fail(tx: &mut Tx, id: VariantId, failure: &Failure) -> Result<(), Stop> {
     tx.execute(
-        "UPDATE variants SET status = 'failed', error_code = $2, error_detail = $3
+        "UPDATE variants SET status = 'failed', error_code = $2, error_detail = $3,
+             engine = CASE WHEN engine = 0 THEN $4 ELSE engine END
          WHERE id = $1 AND status = 'pending'",
-        binds![id, &failure.code, &failure.detail],
+        binds![id, &failure.code, &failure.detail, ENGINE],
     )
     .await?;
     Ok(())
@@ -406,14 +413,16 @@ impl Transaction for DeleteVariant {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Vec<String>, Stop> {
         let lock = tx.dialect().for_update;
-        let sql = format!("SELECT id FROM variants WHERE id = $1 AND user_id = $2 {lock}");
+        let sql = format!("SELECT image_id FROM variants WHERE id = $1 AND user_id = $2 {lock}");
         let row: Option<(Uuid,)> =
             tx.fetch_optional(AssertSqlSafe(sql), binds![self.id, self.user_id]).await?;
-        row.ok_or_else(|| Error::not_found("variant"))?;
+        let (image_id,) = row.ok_or_else(|| Error::not_found("variant"))?;
         let scope = Scope::Variant(self.id);
         let (_, keys) =
             deletions::record(tx, self.user_id, self.deletion_id, scope, self.now).await?;
         tx.execute("DELETE FROM variants WHERE id = $1", binds![self.id]).await?;
+        let images = [ImageId(image_id)];
+        changes::of_images(tx, self.user_id, &images, ChangeKind::Pictures).await?;
         Ok(keys)
     }
 }
