@@ -6,6 +6,8 @@ CREATE TABLE presets (
     name       TEXT        NOT NULL,
     -- Canonical, but for `auto`, which only a request resolves.
     spec       JSONB       NOT NULL,
+    -- Bytes of it as JSON: those of an account together are bounded.
+    size       BIGINT      NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (user_id, name)

@@ -213,7 +213,8 @@ suite! {
         a_long_list_of_objects_is_kept;
     presets:
         a_preset_is_put_replaced_and_taken_back
-        so_many_presets_and_no_more;
+        so_many_presets_and_no_more
+        so_many_bytes_of_presets_and_no_more;
     delivery:
         settings_are_the_defaults_until_they_are_put
         serving_is_told_all_of_an_account

@@ -100,7 +100,7 @@ pub const TABLE: &[Variable] = &[
 
     row("RATE_LIMIT_WINDOW", Text("1m"), Kind::Time(SECOND, DAY), "The time that the limits below are counted in."),
     row("RATE_LIMIT_UPLOADS", Text("600"), LIMIT, "Uploads and imports of an account; 0 is no limit."),
-    row("RATE_LIMIT_TRANSFORMS", Text("6000"), LIMIT, "Transformations of an account; 0 is no limit."),
+    row("RATE_LIMIT_TRANSFORMS", Text("6000"), LIMIT, "Transformations, purged pictures, and presets, delivery settings and signing keys put, of an account; 0 is no limit."),
     row("RATE_LIMIT_REGISTER", Text("60"), LIMIT, "Accounts opened from one address; 0 is no limit."),
     row("RATE_LIMIT_LOGIN", Text("60"), LIMIT, "Failed logins from one address; 0 is no limit."),
     row("RATE_LIMIT_LOGIN_USERNAME", Text("10"), LIMIT, "Failed logins of one username from one address; 0 is no limit."),

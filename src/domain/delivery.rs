@@ -9,6 +9,10 @@ use super::ids::{ChangeId, ImageId, UserId};
 
 /// Presets of one account.
 pub const MAX_PRESETS: usize = 1000;
+/// Bytes of a preset's canonical spec as JSON.
+pub const MAX_PRESET: usize = 8 << 10;
+/// What the specs of all presets of one account take together: whoever serves its pictures has them in memory.
+pub const MAX_PRESETS_TOGETHER: usize = 256 << 10;
 /// Transformations of one account that may be asked for unsigned, beside presets.
 pub const MAX_ALLOWED: usize = 100;
 /// Bytes of a transformation in the URL form, where one is kept or signed.
@@ -113,6 +117,13 @@ impl ChangeKind {
             ChangeKind::Pictures => "pictures",
         }
     }
+}
+
+/// What is wrong with the canonical spec of a preset, if anything.
+pub fn check_preset_spec(spec: &Value) -> Option<String> {
+    let size = spec.to_string().len();
+    (size > MAX_PRESET)
+        .then(|| format!("is {size} bytes as canonical JSON; a preset has at most {MAX_PRESET}"))
 }
 
 /// What is wrong with the name of a preset, if anything.

@@ -12,7 +12,7 @@ use crate::{
         presets::{DeletePreset, PresetsOf, PutPreset},
     },
     domain::{
-        delivery::{MAX_TRANSFORMATION, Preset, Settings},
+        delivery::{MAX_TRANSFORMATION, Preset, Settings, check_preset_spec},
         error::{Error, Fault, Result},
         ids::{ImageId, UserId},
         transform::{Hints, Profile, Spec},
@@ -87,7 +87,7 @@ fn as_a_whole(mut faults: Vec<Fault>) -> Vec<Fault> {
 /// Gives a name to a transformation; whether the name is a new one. `named` are the pictures that the spec names, and where.
 ///
 /// # Errors
-/// `validation_failed` if one of those is not the account's; `quota_exceeded`.
+/// `validation_failed` if the spec is too large, or one of those is not the account's; `quota_exceeded`.
 pub async fn put(
     services: &Services,
     user_id: UserId,
@@ -95,8 +95,12 @@ pub async fn put(
     spec: &Spec,
     named: Vec<(String, ImageId)>,
 ) -> Result<(Preset, bool)> {
+    let spec = spec.canonical();
+    if let Some(detail) = check_preset_spec(&spec) {
+        return Err(Error::field("", detail));
+    }
     overlays::check(services, user_id, named).await?;
-    let query = PutPreset { user_id, name, spec: spec.canonical(), now: now() };
+    let query = PutPreset { user_id, name, spec, now: now() };
     let put = services.database.ask(query).await?;
     services.delivery.changed();
     Ok(put)

@@ -36,7 +36,7 @@ const SLOWED: Duration = Duration::from_secs(2);
 pub enum Limit {
     /// Pictures uploaded, of an account.
     Uploads,
-    /// Transformations asked for, of an account.
+    /// Transformations asked for, pictures purged, and what is put for delivery, of an account.
     Transforms,
     /// Accounts opened, of an address.
     Register,
@@ -65,7 +65,7 @@ impl Limit {
     const fn what(self) -> &'static str {
         match self {
             Limit::Uploads => "uploads",
-            Limit::Transforms => "transformations",
+            Limit::Transforms => "transformations, purges and changes of delivery",
             Limit::Register => "new accounts from one address",
             Limit::Login => "failed logins from one address",
             Limit::LoginUsername => "failed logins of one username from one address",

@@ -10,6 +10,7 @@ use super::{
     body::{self, Body, json, no_content, reply},
     context::{Context, Request},
     fields::{Fields, escape},
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
 };
 use crate::{
@@ -137,14 +138,27 @@ pub(super) struct PresetBody {
 /// Gives a name to a transformation, or another transformation to a name.
 ///
 /// In URLs it is `t_` and the name. Whoever delivers pictures of it makes them anew within seconds; what browsers and CDNs have is kept
-/// there until it is purged or expires.
+/// there until it is purged or expires. A canonical spec has at most 8 KiB as JSON; those of all presets together have 256 KiB.
 #[utoipa::path(put, path = "/api/v1/presets/{name}", operation_id = "put_preset", tag = "delivery",
     params(("name" = String, Path, description = "1 to 64 of `A-Z a-z 0-9 _ -`")), request_body = PresetBody,
     responses((status = 200, body = PresetView, description = "it has another transformation now"),
-              (status = 201, body = PresetView, description = "it is a new one")))]
+              (status = 201, body = PresetView, description = "it is a new one"),
+              (status = 429, response = inline(RateLimited))))]
 pub(super) async fn put(request: Request, name: String, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = put_counted(&request, name, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn put_counted(
+    request: &Request,
+    name: String,
+    body: Body,
+    tally: &mut Tally,
+) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    let value = json(&request, body).await?;
+    tally.take_of_account(request, Limit::Transforms, user_id, 1).await?;
+    let value = json(request, body).await?;
     let services = request.services();
     let mut faults = Vec::new();
     faults.extend(check_preset_name(&name).map(|detail| Fault::new("/name", detail)));
@@ -245,10 +259,22 @@ pub(super) struct SettingsBody {
 
 /// Says what of public pictures may be asked for unsigned.
 #[utoipa::path(put, path = "/api/v1/me/delivery", operation_id = "put_delivery_settings", tag = "delivery",
-    request_body = SettingsBody, responses((status = 200, body = SettingsView)))]
+    request_body = SettingsBody,
+    responses((status = 200, body = SettingsView), (status = 429, response = inline(RateLimited))))]
 pub(super) async fn put_settings(request: Request, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = put_settings_counted(&request, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn put_settings_counted(
+    request: &Request,
+    body: Body,
+    tally: &mut Tally,
+) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    let mut fields = Fields::of(json(&request, body).await?)?;
+    tally.take_of_account(request, Limit::Transforms, user_id, 1).await?;
+    let mut fields = Fields::of(json(request, body).await?)?;
     let allowed: Vec<String> = fields.optional("allowed", "a list of strings").unwrap_or_default();
     if allowed.len() > MAX_ALLOWED {
         let detail = format!("has {} entries; at most {MAX_ALLOWED}", allowed.len());

@@ -10,6 +10,7 @@ use super::{
     context::{Context, Request},
     fields::Fields,
     idempotency::Attempt,
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         error::{Error, Result},
         ids::ImageId,
     },
-    flows::purge::{purge_image, purge_tag},
+    flows::purge::{count_tagged, purge_image, purge_tag},
 };
 
 pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
@@ -44,9 +45,16 @@ pub(super) fn routes(context: &Context) -> BoxedFilter<(Response,)> {
         ("id" = ImageId, Path),
         ("Idempotency-Key" = Option<String>, Header, description = "a retry with it purges nothing more"),
     ),
-    responses((status = 204)))]
+    responses((status = 204), (status = 429, response = inline(RateLimited))))]
 pub(super) async fn one(request: Request, id: String) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = one_counted(request, &id, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn one_counted(request: Request, id: &str, tally: &mut Tally) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
+    tally.take_of_account(&request, Limit::Transforms, user_id, 1).await?;
     let id: ImageId = id.parse().map_err(|_| Error::not_found("image"))?;
     let attempt = Attempt::begin(&request, user_id).await?;
     let work = async move {
@@ -72,14 +80,26 @@ pub(super) struct PurgedView {
     images: usize,
 }
 
-/// Gives up all that was made of the pictures with a label, as `POST /images/{id}/purge` does of one.
+/// Gives up all that was made of the pictures with a label, as `POST /images/{id}/purge` does of one, and counts as that many.
 #[utoipa::path(post, path = "/api/v1/purge", operation_id = "purge_tag", tag = "delivery",
-    request_body = PurgeBody, responses((status = 200, body = PurgedView)))]
+    request_body = PurgeBody,
+    responses((status = 200, body = PurgedView), (status = 429, response = inline(RateLimited))))]
 pub(super) async fn tagged(request: Request, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = tagged_counted(&request, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn tagged_counted(request: &Request, body: Body, tally: &mut Tally) -> Result<Response> {
     let user_id = request.caller().await?.user_id;
-    let mut fields = Fields::of(json(&request, body).await?)?;
+    let mut fields = Fields::of(json(request, body).await?)?;
     let tag: String = fields.required("tag", "a string");
     fields.finish()?;
+    let count = count_tagged(request.services(), user_id, tag.clone()).await?;
+    // A label on more pictures than may be purged at all takes everything there is.
+    let most = request.settings().rate_limits.transforms as usize;
+    let cost = count.min(most).max(1);
+    tally.take_of_account(request, Limit::Transforms, user_id, cost).await?;
     let images = purge_tag(request.services(), user_id, tag).await?;
     reply(StatusCode::OK, &PurgedView { images })
 }

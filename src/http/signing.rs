@@ -12,6 +12,7 @@ use super::{
     context::{Context, Request},
     fields::Fields,
     idempotency::Attempt,
+    limit::{Limit, RateLimited, Tally},
     problem::answered,
 };
 use crate::{
@@ -98,10 +99,18 @@ impl SigningKeyView {
 ///
 /// From now on it is what the service signs with; what older ones have signed holds as long as they are there.
 #[utoipa::path(post, path = "/api/v1/signing-keys", operation_id = "create_signing_key", tag = "delivery",
-    request_body = SigningKeyBody, responses((status = 201, body = SigningKeyView)))]
+    request_body = SigningKeyBody,
+    responses((status = 201, body = SigningKeyView), (status = 429, response = inline(RateLimited))))]
 pub(super) async fn create(request: Request, body: Body) -> Result<Response> {
+    let mut tally = Tally::default();
+    let answer = create_counted(&request, body, &mut tally).await;
+    tally.told(answer)
+}
+
+async fn create_counted(request: &Request, body: Body, tally: &mut Tally) -> Result<Response> {
     let user_id = request.caller().await?.logged_in()?.user_id;
-    let mut fields = Fields::of(json(&request, body).await?)?;
+    tally.take_of_account(request, Limit::Transforms, user_id, 1).await?;
+    let mut fields = Fields::of(json(request, body).await?)?;
     let name: Option<String> = fields.optional("name", "a string");
     if let Some(detail) = name.as_deref().and_then(check_api_key_name) {
         fields.fault("name", detail);

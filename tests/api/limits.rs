@@ -105,6 +105,64 @@ async fn transformations_are_counted_at_once_as_jobs_and_beside_an_upload() {
 }
 
 #[tokio::test]
+async fn what_is_put_for_delivery_and_purged_counts_as_transformations() {
+    let limits = [("RATE_LIMIT_TRANSFORMS", "5"), ("RATE_LIMIT_WINDOW", "1h")];
+    let sandbox = Sandbox::with(&limits).await;
+    let (ada, grace) = (sandbox.register("ada").await, sandbox.register("grace").await);
+    let image = ada.upload(ROCKET).await;
+    let ask = |method: Method, path: &str| ada.request(method, &format!("/api/v1/{path}"));
+    let preset = || ask(Method::PUT, "presets/card").json(&json!({ "flip": true }));
+    let settings = || ask(Method::PUT, "me/delivery").json(&json!({ "allowed": ["w_1"] }));
+    let key = || ask(Method::POST, "signing-keys").json(&json!({ "name": "one" }));
+    let purge = || ask(Method::POST, &format!("images/{image}/purge"));
+    let tagged = || ask(Method::POST, "purge").json(&json!({ "tag": "none" }));
+    for (left, request, status) in [
+        (4, preset(), 201),
+        (3, settings(), 200),
+        (2, key(), 201),
+        (1, purge(), 204),
+        (0, tagged(), 200),
+    ] {
+        let told = headers(request, status).await;
+        assert_eq!(told["ratelimit-policy"], "\"transforms\";q=5;w=3600");
+        let state = told["ratelimit"].to_str().unwrap();
+        assert!(state.starts_with(&format!("\"transforms\";r={left};")), "{state}");
+    }
+    for request in [preset(), settings(), key(), purge(), tagged()] {
+        refused(request).await;
+    }
+
+    // A label counts the pictures that have it; on more than there may ever be, all that may.
+    let mut images = Vec::new();
+    for _ in 0..6 {
+        images.push(grace.upload(ROCKET).await);
+    }
+    let tag = async |images: &[String], tag: &str| {
+        for image in images {
+            let patch = grace.request(Method::PATCH, &format!("{IMAGES}/{image}"));
+            expect(patch.json(&json!({ "tags": [tag] })).send().await, StatusCode::OK).await;
+        }
+    };
+    let purge =
+        |tag: &str| grace.request(Method::POST, "/api/v1/purge").json(&json!({ "tag": tag }));
+    tag(&images[..3], "some").await;
+    let told = headers(purge("some"), 200).await;
+    assert!(told["ratelimit"].to_str().unwrap().starts_with("\"transforms\";r=2;"), "{told:?}");
+    refused(purge("some")).await;
+    tag(&images, "all").await;
+    refused(purge("all")).await;
+    let edsger = sandbox.register("edsger").await;
+    for _ in 0..6 {
+        let path = format!("{IMAGES}?tags=all");
+        let upload = edsger.request(Method::POST, &path).header("content-type", "image/jpeg");
+        headers(upload.body(ROCKET), 201).await;
+    }
+    let purge = edsger.request(Method::POST, "/api/v1/purge").json(&json!({ "tag": "all" }));
+    let told = headers(purge, 200).await;
+    assert!(told["ratelimit"].to_str().unwrap().starts_with("\"transforms\";r=0;"), "{told:?}");
+}
+
+#[tokio::test]
 async fn accounts_are_opened_so_often_from_one_address() {
     let sandbox =
         Sandbox::with(&[("RATE_LIMIT_REGISTER", "2"), ("TRUSTED_PROXIES", "127.0.0.1")]).await;

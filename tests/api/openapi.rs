@@ -191,7 +191,18 @@ async fn what_is_limited_says_so() {
             }
         }
     }
-    let expected = ["import_image", "log_in", "register", "transform_image", "upload_image"];
+    let expected = [
+        "create_signing_key",
+        "import_image",
+        "log_in",
+        "purge_image",
+        "purge_tag",
+        "put_delivery_settings",
+        "put_preset",
+        "register",
+        "transform_image",
+        "upload_image",
+    ];
     assert_eq!(limited.iter().collect::<Vec<_>>(), expected);
 }
 

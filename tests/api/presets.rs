@@ -100,6 +100,31 @@ async fn a_preset_that_can_not_be_is_refused_with_all_its_faults() {
 }
 
 #[tokio::test]
+async fn a_preset_is_small_and_all_of_them_are_bounded() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    let text = |length: usize| json!({ "watermark": { "text": "x".repeat(length) } });
+    let many = |number: usize, length: usize| json!({ "operations": vec![text(length); number] });
+    let path = |name: &str| format!("{PRESETS}/{name}");
+    let found = faults(&ada, &path("large"), &many(64, 200)).await;
+    assert_eq!(pointers(&found), [""]);
+    assert!(found[0].1.contains("at most 8192"), "{found:?}");
+
+    let large = put(&ada, &path("p0"), &many(30, 200), StatusCode::CREATED).await;
+    let size = large["spec"].to_string().len();
+    assert!((4096..=8192).contains(&size), "{size}");
+    let fit = (256 << 10) / size;
+    for number in 1..fit {
+        let path = path(&format!("p{number}"));
+        put(&ada, &path, &many(30, 200), StatusCode::CREATED).await;
+    }
+    let more = ada.request(Method::PUT, &path("more")).json(&many(30, 200)).send().await;
+    let told = problem(more, 429, "quota_exceeded").await;
+    assert!(told["detail"].as_str().unwrap().contains("262144 bytes together"), "{told}");
+    put(&ada, &path("p0"), &many(30, 200), StatusCode::OK).await;
+}
+
+#[tokio::test]
 async fn an_account_says_what_may_be_asked_for_unsigned() {
     let sandbox = Sandbox::start().await;
     let (ada, eve) = (sandbox.register("ada").await, sandbox.register("eve").await);

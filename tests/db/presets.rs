@@ -3,7 +3,7 @@
 use darkroom::{
     adapters::db::presets::*,
     domain::{
-        delivery::{MAX_PRESETS, Preset},
+        delivery::{MAX_PRESETS, MAX_PRESETS_TOGETHER, Preset},
         error::Code,
         ids::UserId,
         user::User,
@@ -61,8 +61,8 @@ pub async fn so_many_presets_and_no_more(sandbox: &Sandbox) {
     sandbox
         .meddle(&format!(
             "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {})
-             INSERT INTO presets (user_id, name, spec, created_at, updated_at)
-             SELECT user_id, 'q' || n, spec, created_at, updated_at FROM presets, n",
+             INSERT INTO presets (user_id, name, spec, size, created_at, updated_at)
+             SELECT user_id, 'q' || n, spec, size, created_at, updated_at FROM presets, n",
             MAX_PRESETS - 2
         ))
         .await;
@@ -75,4 +75,27 @@ pub async fn so_many_presets_and_no_more(sandbox: &Sandbox) {
     assert!(!sandbox.get(first).await.1, "one that is there can be replaced");
     sandbox.get(DeletePreset { user_id: ada.id, name: "p0".to_owned() }).await;
     assert!(sandbox.get(put(&ada, "p9", json!({}))).await.1);
+}
+
+pub async fn so_many_bytes_of_presets_and_no_more(sandbox: &Sandbox) {
+    let (ada, eve) = (sandbox.user("ada").await, sandbox.user("eve").await);
+    let of_size = |bytes: usize| json!({ "x": "y".repeat(bytes - r#"{"x":""}"#.len()) });
+    let half = MAX_PRESETS_TOGETHER / 2;
+    sandbox.get(put(&ada, "one", of_size(half))).await;
+    // Of several at once, one finds room.
+    let many = (1..=3).map(|n| put(&ada, &format!("p{n}"), of_size(half - 2))).collect();
+    let (known, refused): (Vec<_>, Vec<_>) =
+        sandbox.together(many).await.into_iter().partition(Result::is_ok);
+    let refused: Vec<Code> =
+        refused.into_iter().filter_map(Result::err).map(|error| error.code).collect();
+    assert_eq!((known.len(), refused), (1, vec![Code::QuotaExceeded; 2]));
+    assert!(sandbox.get(put(&ada, "rest", json!({}))).await.1, "it fits exactly");
+    let error = sandbox.ask(put(&ada, "more", json!({}))).await.unwrap_err();
+    assert!(error.to_string().contains("262144 bytes together"), "{error}");
+    // What is there counts as what it is now.
+    assert_eq!(sandbox.refusal(put(&ada, "one", of_size(half + 1))).await, Code::QuotaExceeded);
+    sandbox.get(put(&ada, "one", of_size(half))).await;
+    sandbox.get(put(&ada, "one", of_size(half - 2))).await;
+    sandbox.get(put(&ada, "more", json!({}))).await;
+    sandbox.get(put(&eve, "one", of_size(half))).await;
 }

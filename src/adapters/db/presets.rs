@@ -10,7 +10,7 @@ use super::{
     users,
 };
 use crate::domain::{
-    delivery::{ChangeKind, MAX_PRESETS, Preset},
+    delivery::{ChangeKind, MAX_PRESETS, MAX_PRESETS_TOGETHER, Preset},
     error::{Code, Error},
     ids::UserId,
 };
@@ -55,30 +55,46 @@ impl Transaction for PutPreset {
 
     async fn perform(&self, tx: &mut Tx) -> Result<Self::Output, Stop> {
         let Self { user_id, name, spec, now } = self;
+        let size = spec.to_string().len();
         users::lock(tx, *user_id).await?;
+        let (others, bytes): (i64, i64) = tx
+            .fetch_one(
+                "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM presets
+                 WHERE user_id = $1 AND name <> $2",
+                binds![*user_id, name],
+            )
+            .await?;
+        let is_full =
+            |detail: String| Error::new(Code::QuotaExceeded, detail).retry_after(FULL_FOR);
+        if usize::try_from(others).is_ok_and(|others| others >= MAX_PRESETS) {
+            let detail = format!("an account has at most {MAX_PRESETS} presets; delete one first");
+            return Err(is_full(detail).into());
+        }
+        if usize::try_from(bytes).is_ok_and(|bytes| bytes + size > MAX_PRESETS_TOGETHER) {
+            let detail = format!(
+                "the presets of an account have at most {MAX_PRESETS_TOGETHER} bytes together as \
+                 canonical JSON; the others have {bytes}, this one {size}: delete one first"
+            );
+            return Err(is_full(detail).into());
+        }
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
         changes::of_account(tx, *user_id, ChangeKind::Facts).await?;
         let known: Option<PresetRow> = tx
             .fetch_optional(
-                "UPDATE presets SET spec = $3, updated_at = $4 WHERE user_id = $1 AND name = $2
+                "UPDATE presets SET spec = $3, updated_at = $4, size = $5
+                 WHERE user_id = $1 AND name = $2
                  RETURNING name, spec, created_at, updated_at",
-                binds![*user_id, name, spec, *now],
+                binds![*user_id, name, spec, *now, size],
             )
             .await?;
         if let Some(known) = known {
             return Ok((known.into(), false));
         }
-        let (count,): (i64,) = tx
-            .fetch_one("SELECT count(*) FROM presets WHERE user_id = $1", binds![*user_id])
-            .await?;
-        if usize::try_from(count).is_ok_and(|count| count >= MAX_PRESETS) {
-            let detail = format!("an account has at most {MAX_PRESETS} presets; delete one first");
-            return Err(Error::new(Code::QuotaExceeded, detail).retry_after(FULL_FOR).into());
-        }
         let row: PresetRow = tx
             .fetch_one(
-                "INSERT INTO presets (user_id, name, spec, created_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $4) RETURNING name, spec, created_at, updated_at",
-                binds![*user_id, name, spec, *now],
+                "INSERT INTO presets (user_id, name, spec, created_at, updated_at, size)
+                 VALUES ($1, $2, $3, $4, $4, $5) RETURNING name, spec, created_at, updated_at",
+                binds![*user_id, name, spec, *now, size],
             )
             .await?;
         Ok((row.into(), true))
