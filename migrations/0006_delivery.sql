@@ -47,8 +47,9 @@ CREATE TABLE changes (
 );
 
 -- Pictures that a CDN in front must forget: written in the transaction that deletes, purges or un-publishes them, and gone once it was
--- told twice: at once, and at `again_at`, when no process gives the CDN what it had at hand before. Whoever leases rows moves `due_at` behind the time that telling takes. A picture that has to go again before that has
--- another `purge_id`, so that what was told before does not settle it.
+-- told twice: at once, and at `again_at`, when no process gives the CDN what it had at hand before. Whoever leases rows moves
+-- `due_at` behind the time that telling takes. A picture that has to go again, and what was told once, has another `purge_id`, so that
+-- what was told before does not settle it.
 CREATE TABLE cdn_purges (
     image_id   UUID        NOT NULL PRIMARY KEY,
     purge_id   UUID        NOT NULL,

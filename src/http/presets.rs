@@ -137,8 +137,8 @@ pub(super) struct PresetBody {
 
 /// Gives a name to a transformation, or another transformation to a name.
 ///
-/// In URLs it is `t_` and the name. Its canonical spec has at most 8 KiB as JSON, and those of all presets 256 KiB. Whoever delivers pictures of it makes them anew within seconds; what browsers and CDNs have is kept
-/// there until it is purged or expires.
+/// In URLs it is `t_` and the name. Whoever delivers pictures of it makes them anew within seconds; what browsers and CDNs have is kept
+/// there until it is purged or expires. A canonical spec has at most 8 KiB as JSON; those of all presets together have 256 KiB.
 #[utoipa::path(put, path = "/api/v1/presets/{name}", operation_id = "put_preset", tag = "delivery",
     params(("name" = String, Path, description = "1 to 64 of `A-Z a-z 0-9 _ -`")), request_body = PresetBody,
     responses((status = 200, body = PresetView, description = "it has another transformation now"),
