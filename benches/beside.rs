@@ -63,7 +63,7 @@ impl Case {
         let (account, overlays, cancel) = (UserId::new(), Overlays::new(), Cancel::default());
         let begun = Instant::now();
         let place =
-            transformer.admit(account, self.file.len() as u64, Cost::default()).await.unwrap();
+            transformer.admit(account, &[self.file.len() as u64], Cost::default()).await.unwrap();
         transformer.transform(place, self.file, overlays, self.spec, cancel).await.unwrap();
         begun.elapsed()
     }

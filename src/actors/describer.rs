@@ -79,7 +79,7 @@ impl Chore for Describer {
 
 impl Describer {
     async fn look_at(&self, image: &Undescribed, cancel: &Cancel) -> Result<Facts> {
-        let place = self.transformer.admit_job(image.object.size).await?;
+        let place = self.transformer.admit_job(&[image.object.size]).await?;
         let object = image.object.clone();
         let input =
             self.storage.ask(GetObject { object }).await.map_err(|error| match error.code {

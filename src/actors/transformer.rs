@@ -12,6 +12,7 @@
 //! A thread that nothing waits for is lent to a large picture, see [`Threads`].
 
 use std::{
+    future::Future,
     io::Cursor,
     sync::{
         Arc,
@@ -64,6 +65,9 @@ mod turns;
 
 /// Originals of the largest size that may be in memory for each thread: one that is worked on, and one that follows it.
 const ORIGINALS: u64 = 2;
+
+/// How long past its deadline work is waited for that may be about to say so itself.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Who waits for the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -180,40 +184,49 @@ impl Transformer {
         self.ledger.load()
     }
 
-    /// Admits a picture that somebody of `account` waits for, before its files, of `size` bytes together, are read; `cost` is what can
+    /// Admits a picture that somebody of `account` waits for, before its files, of these `sizes` in bytes, are read; `cost` is what can
     /// be predicted without them. Waits until there is room for them.
     ///
     /// # Errors
     /// `overloaded`, at once, when the picture could not be made in time, or when others wait and the account has its share already;
-    /// later, when there was no room in time.
-    pub async fn admit(&self, account: UserId, size: u64, cost: Cost) -> Result<Place> {
+    /// later, when there was no room in time. `image_too_large` when there never is room for all of the files.
+    pub async fn admit(&self, account: UserId, sizes: &[u64], cost: Cost) -> Result<Place> {
         let piece = self.ledger.admit(account, cost)?;
-        let _room = self.room(account, size, piece.worth()).await?;
+        let _room = self.room(account, sizes, piece.worth()).await?;
         Ok(Place { piece, account: Some(account), _room })
     }
 
-    /// Waits for room for files of `size` bytes together, which somebody of `account` only has looked at.
+    /// Waits for room for a file of `size` bytes, which somebody of `account` only has looked at.
     ///
     /// # Errors
     /// `overloaded` when there was no room in time.
     pub async fn look(&self, account: UserId, size: u64) -> Result<Room> {
-        self.room(account, size, 0).await
+        self.room(account, &[size], 0).await
     }
 
-    async fn room(&self, account: UserId, size: u64, time: u64) -> Result<Room> {
-        let room = self.originals.take(size, Some((account, time)));
-        let room = tokio::time::timeout(self.limits.timeout, room).await.ok().flatten();
-        room.ok_or_else(|| self.ledger.overloaded("no memory for another original"))
+    async fn room(&self, account: UserId, sizes: &[u64], time: u64) -> Result<Room> {
+        let room = self.originals.take(sizes, Some((account, time)));
+        let room = tokio::time::timeout(self.limits.timeout, room).await;
+        room.unwrap_or_else(|_| Err(self.ledger.overloaded("no memory for another original")))
     }
 
-    /// Waits for room for what a job is made of. Jobs are not refused.
+    /// Waits for room for the files that a job is made of. Jobs are not refused because others wait.
     ///
     /// # Errors
-    /// None while the process runs.
-    pub async fn admit_job(&self, size: u64) -> Result<Place> {
-        let room = self.originals.take(size, None).await;
-        let _room = room.ok_or_else(|| Error::internal("no room for originals any more"))?;
+    /// `image_too_large` when there never is room for all of them.
+    pub async fn admit_job(&self, sizes: &[u64]) -> Result<Place> {
+        let _room = self.originals.take(sizes, None).await?;
         Ok(Place { piece: self.ledger.job(), account: None, _room })
+    }
+
+    /// Waits for `work` as long as anybody waits for a picture, whatever it waits for itself.
+    ///
+    /// # Errors
+    /// `transform_timeout`.
+    pub async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let timeout = self.limits.timeout;
+        let done = tokio::time::timeout(timeout + GRACE, work).await;
+        done.unwrap_or_else(|_| Err(timed_out(timeout)))
     }
 
     /// Transforms `input` by `spec`.
@@ -291,7 +304,7 @@ impl Transformer {
         // A thread that is at work looks at its deadline between steps; one that doesn't get there
         // is not waited for.
         let answered = match deadline {
-            Some(_) => tokio::time::timeout(timeout + Duration::from_secs(1), answer).await,
+            Some(_) => tokio::time::timeout(timeout + GRACE, answer).await,
             None => Ok(answer.await),
         };
         match answered {

@@ -226,11 +226,11 @@ pub async fn paint(
     let fetching = services.work.fetching.clone();
     let original = image.object();
     let user_id = image.user_id;
-    let mut size = bytes(image.size);
+    // The room in memory is that of all files.
+    let mut sizes = vec![bytes(image.size)];
     let mut marks = Vec::new();
     for mark in overlays::find(services, user_id, &spec).await? {
-        // Their room in memory is counted as well.
-        size = size.saturating_add(bytes(mark.size));
+        sizes.push(bytes(mark.size));
         marks.push((mark.id, mark.object()));
     }
     let (extent, limits) = ((image.width, image.height), &services.limits);
@@ -239,8 +239,8 @@ pub async fn paint(
     let key = VariantKey { image_id: image.id, spec_hash: spec.hash() };
     let work = || async move {
         let place = match priority {
-            Priority::Interactive => transformer.admit(user_id, size, cost?).await?,
-            Priority::Background => transformer.admit_job(size).await?,
+            Priority::Interactive => transformer.admit(user_id, &sizes, cost?).await?,
+            Priority::Background => transformer.admit_job(&sizes).await?,
         };
         let fetch = async |object: Object| {
             let storage = storage.clone();

@@ -56,7 +56,7 @@ async fn who_can_not_be_served_in_time_is_told_when_and_others_are_served() {
     // As if ada waited for so much already.
     let transformer = sandbox.services().transformer.clone();
     let much = Cost { memory: 0, time: Duration::from_secs(70) };
-    let place = transformer.admit(user(&ada).await, 1, much).await.unwrap();
+    let place = transformer.admit(user(&ada).await, &[1], much).await.unwrap();
     let painted = transformer.painted();
     let (waiting, wait) = transformer.load();
     assert_eq!(waiting, 1);
@@ -104,11 +104,11 @@ async fn a_flood_is_refused_before_any_of_it_is_made_and_what_was_admitted_is_ma
     let Cost { time, .. } = predict(&spec, &probe, &BTreeMap::new(), &limits).unwrap();
     let ada_id = user(&ada).await;
     let ten = Cost { memory: 0, time: Duration::from_secs(10) };
-    let place = transformer.admit(ada_id, 1, ten).await.unwrap();
+    let place = transformer.admit(ada_id, &[1], ten).await.unwrap();
     let factor = transformer.load().1.as_secs_f64() / 10.0;
     drop(place);
     let much = Duration::from_secs_f64(60.0 / factor) - time.mul_f64(2.5);
-    let place = transformer.admit(ada_id, 1, Cost { memory: 0, time: much }).await.unwrap();
+    let place = transformer.admit(ada_id, &[1], Cost { memory: 0, time: much }).await.unwrap();
 
     let flood: FuturesUnordered<_> =
         (0..8).map(|number| transform(&ada, &hers, &slow(number)).send()).collect();

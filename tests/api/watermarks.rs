@@ -85,6 +85,30 @@ async fn a_job_whose_mark_was_deleted_fails_at_once() {
 }
 
 #[tokio::test]
+async fn marks_have_their_share_of_the_memory_and_no_more() {
+    let size = ROCKET.len().to_string();
+    let sandbox = Sandbox::with(&[("MAX_UPLOAD_SIZE", &size), ("TRANSFORM_THREADS", "1")]).await;
+    let ada = sandbox.register("ada").await;
+    let (rocket, marks) =
+        (ada.upload(ROCKET).await, [ada.upload(ROCKET).await, ada.upload(ROCKET).await]);
+    let spec = |marks: &[String]| {
+        let marks = marks.iter().map(|id| json!({ "watermark": { "image_id": id, "scale": 0.1 } }));
+        json!({ "operations": marks.collect::<Vec<_>>() })
+    };
+    ada.transform(&rocket, &spec(&marks[..1])).await;
+    let path = format!("/api/v1/images/{rocket}/transform?sync=true");
+    let answer = ada.request(Method::POST, &path).json(&spec(&marks)).send().await;
+    let refused = problem(answer, 422, "image_too_large").await;
+    let detail = text(&refused, "detail");
+    for bytes in [3 * ROCKET.len(), 2 * ROCKET.len()] {
+        assert!(detail.contains(&format!("{bytes}")), "{detail}");
+    }
+    let job = ada.enqueue(&rocket, &spec(&marks)).await;
+    let job = ada.finished(&text(&job, "job_id")).await;
+    assert_eq!((&job["error"]["code"], &job["attempts"]), (&json!("image_too_large"), &json!(1)));
+}
+
+#[tokio::test]
 async fn a_focus_is_what_smart_cuts_keep() {
     let sandbox = Sandbox::start().await;
     let ada = sandbox.register("ada").await;

@@ -8,14 +8,19 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::turns::Turns;
-use crate::domain::ids::UserId;
+use crate::domain::{
+    error::{Code, Error, Result},
+    ids::UserId,
+};
 
 /// Bytes of originals that may be in memory. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Originals {
     room: Arc<Mutex<Places>>,
-    /// What one may take.
+    /// What one file takes at most.
     largest: u64,
+    /// All there is.
+    most: u64,
 }
 
 struct Places {
@@ -39,15 +44,28 @@ impl Originals {
     /// Room for so many of `largest` bytes.
     pub(super) fn new(largest: u64, count: u64) -> Self {
         let (interactive, background) = (Turns::default(), VecDeque::new());
-        let places = Places { free: largest.saturating_mul(count), interactive, background };
-        Self { room: Arc::new(Mutex::new(places)), largest }
+        let most = largest.saturating_mul(count);
+        let places = Places { free: most, interactive, background };
+        Self { room: Arc::new(Mutex::new(places)), largest, most }
     }
 
-    /// Waits for room for so many bytes: in turns with other accounts by the `time` that the work will take, or, as nobody's, behind all
-    /// of them. One that was taken in under another limit counts as the largest. `None` only if there is no room any more.
-    pub(super) async fn take(&self, bytes: u64, turn: Option<(UserId, u64)>) -> Option<Room> {
+    /// Waits for room for files of these sizes: in turns with other accounts by the `time` that the work will take, or, as nobody's,
+    /// behind all of them. A file that was taken in under another limit counts as the largest.
+    ///
+    /// # Errors
+    /// `image_too_large` where there never is room for all of them.
+    pub(super) async fn take(&self, sizes: &[u64], turn: Option<(UserId, u64)>) -> Result<Room> {
+        let sizes = sizes.iter().map(|size| size.min(&self.largest));
+        let bytes = sizes.fold(0, |sum: u64, size| sum.saturating_add(*size));
+        if bytes > self.most {
+            let detail = format!(
+                "the picture and those laid over it are files of {bytes} bytes together; at most {} (MAX_UPLOAD_SIZE, TRANSFORM_THREADS)",
+                self.most
+            );
+            return Err(Error::new(Code::ImageTooLarge, detail));
+        }
         let (given, room) = oneshot::channel();
-        let waiter = Waiter { bytes: bytes.min(self.largest), given };
+        let waiter = Waiter { bytes, given };
         {
             let mut places = self.places();
             match turn {
@@ -56,7 +74,7 @@ impl Originals {
             }
         }
         self.give();
-        room.await.ok()
+        room.await.map_err(Error::internal)
     }
 
     /// Gives what is free to who is next, as long as it is enough: what needs much is not passed by all that need little.
@@ -109,29 +127,49 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn files_count_together_and_what_never_has_room_is_refused() {
+        let originals = Originals::new(10, 3);
+        let room = originals.take(&[10, 4, 6], None).await.unwrap();
+        assert_eq!(originals.places().free, 10);
+        let mut next = Box::pin(originals.take(&[4, 7], None));
+        assert!(next.as_mut().now_or_never().is_none());
+        drop(room);
+        let next = next.now_or_never().unwrap().unwrap();
+        assert_eq!(originals.places().free, 19);
+        // Each was taken in under another limit.
+        let all = originals.take(&[1000, u64::MAX, 11], None);
+        drop(next);
+        drop(all.await.unwrap());
+        let refused = originals.take(&[10, 10, 10, 1], None).await.err().unwrap();
+        assert_eq!(refused.code, Code::ImageTooLarge);
+        assert!(refused.detail.contains("31 bytes together; at most 30"), "{}", refused.detail);
+        assert_eq!(originals.places().free, 30);
+    }
+
+    #[tokio::test]
     async fn accounts_take_turns_and_jobs_wait_for_all_of_them() {
         let originals = Originals::new(10, 1);
         let [flood, other] = [1_u128, 2].map(|id| UserId(uuid::Uuid::from_u128(id)));
-        let room = originals.take(4, None).await.unwrap();
-        let mut job = Box::pin(originals.take(10, None));
+        let room = originals.take(&[4], None).await.unwrap();
+        let mut job = Box::pin(originals.take(&[10], None));
         assert!(job.as_mut().now_or_never().is_none());
-        let mut first = Box::pin(originals.take(1000, Some((flood, 10))));
-        let mut second = Box::pin(originals.take(10, Some((flood, 10))));
-        let mut third = Box::pin(originals.take(3, Some((other, 10))));
+        let mut first = Box::pin(originals.take(&[1000], Some((flood, 10))));
+        let mut second = Box::pin(originals.take(&[10], Some((flood, 10))));
+        let mut third = Box::pin(originals.take(&[3], Some((other, 10))));
         for waiting in [&mut first, &mut second, &mut third] {
             assert!(waiting.as_mut().now_or_never().is_none(), "nor is the large one passed");
         }
         drop(room);
-        let large = first.now_or_never().flatten().unwrap();
+        let large = first.now_or_never().unwrap().unwrap();
         assert!(second.as_mut().now_or_never().is_none());
         drop(large);
-        let small = third.now_or_never().flatten().unwrap();
+        let small = third.now_or_never().unwrap().unwrap();
         assert!(second.as_mut().now_or_never().is_none());
         assert!(job.as_mut().now_or_never().is_none());
         // Whoever has left is passed by.
         drop(second);
         drop(small);
-        let job = job.now_or_never().flatten().unwrap();
+        let job = job.now_or_never().unwrap().unwrap();
         assert_eq!(originals.places().free, 0);
         drop(job);
         assert_eq!(originals.places().free, 10);
@@ -140,8 +178,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_given_to_nobody_comes_back() {
         let originals = Originals::new(10, 2);
-        let rooms = [originals.take(10, None).await, originals.take(10, None).await];
-        let mut left = Box::pin(originals.take(10, None));
+        let rooms = [originals.take(&[10], None).await, originals.take(&[10], None).await];
+        let mut left = Box::pin(originals.take(&[10], None));
         assert!(left.as_mut().now_or_never().is_none());
         drop(rooms);
         // It has its room, and does not look any more.

@@ -15,9 +15,10 @@ fn small() -> Bytes {
 /// The small picture, made for an account or as a job.
 async fn make(transformer: &Transformer, account: Option<UserId>) -> Result<Output, Failure> {
     let file = small();
+    let sizes = [file.len() as u64];
     let place = match account {
-        Some(account) => transformer.admit(account, file.len() as u64, Cost::default()).await?,
-        None => transformer.admit_job(file.len() as u64).await?,
+        Some(account) => transformer.admit(account, &sizes, Cost::default()).await?,
+        None => transformer.admit_job(&sizes).await?,
     };
     let (spec, cancel) = (Arc::new(Spec::default()), Cancel::default());
     transformer.transform(place, file, Overlays::new(), spec, cancel).await
@@ -42,6 +43,15 @@ async fn who_waits_for_memory_is_told_so_in_time_and_a_job_waits_on() {
     });
     assert_eq!(job.unwrap().width, 4);
     assert_eq!(transformer.painted(), 1);
+}
+
+#[tokio::test]
+async fn nobody_waits_without_end() {
+    let limits = Limits { timeout: Duration::ZERO, ..Limits::default() };
+    let transformer = Transformer::new(1, 64 << 20, limits).unwrap();
+    assert_eq!(transformer.in_time(async { Ok(7) }).await.unwrap(), 7);
+    let endless = transformer.in_time(std::future::pending::<Result<()>>()).await;
+    assert_eq!(endless.unwrap_err().code, Code::TransformTimeout);
 }
 
 #[tokio::test]
