@@ -28,6 +28,11 @@ where
     K: Eq + Hash + Clone + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
+    /// The result of the work under way for `key`, if there is any.
+    pub fn under_way(&self, key: &K) -> Option<impl Future<Output = Result<T>> + Send + use<K, T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
     /// The result of the work under way for `key`; begins it with `start` if there is none. The work
     /// runs in a task of its own, so it is finished even if everyone who waits leaves.
     ///
@@ -72,6 +77,7 @@ impl<K: Eq + Hash, T> Drop for Landing<K, T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Barrier;
@@ -98,6 +104,24 @@ mod tests {
         assert!(results.into_iter().all(|result| result.is_ok_and(|value| value == 0)));
         let later = flights.join("key", || async { 7 }).await;
         assert_eq!(later.ok(), Some(7), "a finished flight is not joined");
+    }
+
+    #[tokio::test]
+    async fn what_is_under_way_can_be_waited_for_and_is_not_begun() {
+        let flights = Arc::new(Flights::default());
+        assert!(flights.under_way(&"key").is_none());
+        let gate = Arc::new(Barrier::new(2));
+        let waits = gate.clone();
+        let work = || async move {
+            waits.wait().await;
+            7
+        };
+        let mut first = Box::pin(flights.join("key", work));
+        assert!(first.as_mut().now_or_never().is_none());
+        let second = flights.under_way(&"key").unwrap();
+        let (first, second, _) = tokio::join!(first, second, gate.wait());
+        assert_eq!((first.ok(), second.ok()), (Some(7), Some(7)));
+        assert!(flights.under_way(&"key").is_none());
     }
 
     #[tokio::test]

@@ -62,7 +62,8 @@ impl Painted {
 /// The work under way in this process, each piece of it once.
 #[derive(Default)]
 pub struct Work {
-    painting: Arc<Flights<VariantKey, Result<Painted, imaging::Failure>>>,
+    /// By who waits as well: somebody's picture never stands behind a job, which waits as long as it takes.
+    painting: Arc<Flights<(VariantKey, Priority), Result<Painted, imaging::Failure>>>,
     storing: Arc<Flights<VariantKey, Result<variant::Made>>>,
     /// A page asks for many sizes of one picture at a time: its file is fetched once for all of them.
     fetching: Arc<Flights<String, Result<Bytes>>>,
@@ -112,22 +113,19 @@ pub async fn transform_now(
         return Ok((variant, true));
     }
     let (id, spec) = (variant.id, Arc::new(spec));
-    loop {
-        let cancel = Cancel::default();
-        match paint(services, &image, spec.clone(), Priority::Interactive, cancel).await? {
-            Ok(painted) => {
-                let made = store(services, &variant, &painted).await?;
-                return Ok((complete(services, variant, made).await?, false));
+    match paint(services, &image, spec, Priority::Interactive, Cancel::default()).await? {
+        Ok(painted) => {
+            let made = store(services, &variant, &painted).await?;
+            Ok((complete(services, variant, made).await?, false))
+        }
+        // Only jobs are cancelled.
+        Err(imaging::Failure::Cancelled) => Err(Error::internal("nobody cancelled it")),
+        Err(imaging::Failure::Refused(error)) => {
+            if !error.is_passing() {
+                let failure = Failure::from(&error);
+                services.database.ask(FailVariant { id, failure }).await?;
             }
-            // It was a job's, and the job was cancelled: that is not for us.
-            Err(imaging::Failure::Cancelled) => {}
-            Err(imaging::Failure::Refused(error)) => {
-                if !error.is_passing() {
-                    let failure = Failure::from(&error);
-                    services.database.ask(FailVariant { id, failure }).await?;
-                }
-                return Err(error);
-            }
+            Err(error)
         }
     }
 }
@@ -211,10 +209,11 @@ async fn store(services: &Services, variant: &Variant, painted: &Painted) -> Res
     services.work.storing.join(variant.key(), work).await?
 }
 
-/// Paints the picture, once for all who want it at this moment.
+/// Paints the picture, once for all who wait for it at this moment, and once for all jobs; a job takes what is made for somebody who
+/// waits. Whoever waits does not do so past the time that a picture may take.
 ///
 /// # Errors
-/// `not_found` if the image, or one that is laid over it, has gone.
+/// `transform_impossible` if one that is laid over it has gone; `transform_timeout`.
 pub async fn paint(
     services: &Services,
     image: &Image,
@@ -261,7 +260,25 @@ pub async fn paint(
         }
         transformer.transform(place, input, overlays, spec, cancel).await.map(Painted::new)
     };
-    services.work.painting.join(key, work).await
+    let painting = &services.work.painting;
+    match priority {
+        Priority::Interactive => {
+            let flight = painting.join((key, priority), work);
+            services.transformer.in_time(flight).await
+        }
+        Priority::Background => {
+            let interactive = (key.clone(), Priority::Interactive);
+            if let Some(flight) = painting.under_way(&interactive) {
+                let painted = flight.await?;
+                // A job has more time than whoever waits, and is not refused for want of it.
+                if !matches!(&painted, Err(imaging::Failure::Refused(error)) if error.is_passing())
+                {
+                    return Ok(painted);
+                }
+            }
+            painting.join((key, priority), work).await
+        }
+    }
 }
 
 /// A size of a row, in which sizes have a sign.

@@ -6,7 +6,7 @@ use darkroom::{
     domain::{ids::UserId, limits::Limits, transform::Spec},
     imaging::{Cost, predict, probe},
 };
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use image::{ImageFormat, RgbImage};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -75,6 +75,32 @@ async fn who_can_not_be_served_in_time_is_told_when_and_others_are_served() {
     drop(place);
     ada.transform(&hers, &spec(20)).await;
     assert_eq!(transformer.load(), (0, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn a_job_that_waits_holds_up_nobody_who_asks_for_the_same_picture() {
+    let sandbox = Sandbox::with(&SETTINGS).await;
+    let ada = sandbox.register("ada").await;
+    let image = upload(&ada, ROCKET.to_vec()).await;
+    let spec = json!({ "resize": { "width": 20 } });
+
+    // Another job waits for all the room that there is for originals, and those behind it with it.
+    let transformer = sandbox.services().transformer.clone();
+    let little = transformer.admit_job(&[1]).await.unwrap();
+    let mut all = Box::pin(transformer.admit_job(&[u64::MAX, u64::MAX]));
+    assert!(all.as_mut().now_or_never().is_none());
+    let job = text(&ada.enqueue(&image, &spec).await, "job_id");
+    let path = format!("/api/v1/jobs/{job}");
+    eventually(async || (ada.get(&path).await["status"] == "running").then_some(())).await;
+
+    let variant = ada.transform(&image, &spec).await;
+    assert_eq!(
+        (ada.get(&path).await["status"].clone(), transformer.painted()),
+        ("running".into(), 1)
+    );
+    drop((all, little));
+    assert_eq!(ada.finished(&job).await["status"], "succeeded");
+    assert_eq!(ada.transform(&image, &spec).await["id"], variant["id"]);
 }
 
 #[tokio::test]
