@@ -100,8 +100,7 @@ async fn a_job_that_waits_holds_up_nobody_who_asks_for_the_same_picture() {
     );
     drop((all, little));
     assert_eq!(ada.finished(&job).await["status"], "succeeded");
-    let same = ada.transform(&image, &spec).await;
-    assert_eq!((&same["id"], &same["sha256"]), (&variant["id"], &variant["sha256"]));
+    assert_eq!(ada.transform(&image, &spec).await["id"], variant["id"]);
 }
 
 #[tokio::test]

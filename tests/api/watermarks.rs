@@ -92,7 +92,7 @@ async fn marks_have_their_share_of_the_memory_and_no_more() {
     let (rocket, marks) =
         (ada.upload(ROCKET).await, [ada.upload(ROCKET).await, ada.upload(ROCKET).await]);
     let spec = |marks: &[String]| {
-        let marks = marks.iter().map(|id| json!({ "watermark": { "image_id": id, "width": 0.1 } }));
+        let marks = marks.iter().map(|id| json!({ "watermark": { "image_id": id, "scale": 0.1 } }));
         json!({ "operations": marks.collect::<Vec<_>>() })
     };
     ada.transform(&rocket, &spec(&marks[..1])).await;
