@@ -63,7 +63,6 @@ enum Order {
     /// Remove a file that was no good.
     Remove(Key),
     Forget(ImageId),
-    ForgetAll,
     /// Tell that everything before it is done.
     Tell(oneshot::Sender<()>),
 }
@@ -172,11 +171,6 @@ impl Disk {
         self.order(Order::Forget(image));
     }
 
-    pub(super) fn forget_all(self: &Arc<Self>) {
-        lock(&self.index).forget_all();
-        self.order(Order::ForgetAll);
-    }
-
     pub(super) async fn images(self: &Arc<Self>) -> Vec<ImageId> {
         self.settled().await;
         lock(&self.index).images()
@@ -240,11 +234,6 @@ impl Disk {
             (Order::Forget(image), slot) => {
                 let removed = slot.map_or(Ok(()), |slot| slot.remove_image(image));
                 lock(&self.index).has_left(image);
-                removed
-            }
-            (Order::ForgetAll, slot) => {
-                let removed = slot.map_or(Ok(()), Slot::remove_all);
-                lock(&self.index).have_left();
                 removed
             }
             (Order::Tell(tell), _) => {

@@ -193,17 +193,6 @@ impl Pictures {
         }
     }
 
-    /// Forgets everything.
-    pub fn forget_all(&self) {
-        let _ended = self.epochs.end_all();
-        if let Some(memory) = &self.memory {
-            memory.forget_all();
-        }
-        if let Some(disk) = &self.disk {
-            disk.forget_all();
-        }
-    }
-
     /// The images that have pictures on the disk, once all that a process before left there is known. Some of them may have gone
     /// while nobody was there to be told.
     pub async fn images(&self) -> Vec<ImageId> {

@@ -98,7 +98,7 @@ async fn a_picture_is_in_memory_on_the_disk_and_there_again_after_a_restart() {
     assert_eq!(pictures.get(&key(1, 1)).await, Some((picture(b"newer"), Tier::Disk)));
     assert_eq!(pictures.get_hot(&key(1, 1)), None, "there is no memory for it");
     assert_eq!(pictures.get(&key(2, 1)).await, None);
-    pictures.forget_all();
+    pictures.forget(key(1, 0).image);
     assert_eq!(pictures.get(&key(1, 1)).await, None);
     pictures.settled().await;
     assert_eq!(files(directory.path()), BTreeMap::new());
@@ -185,7 +185,7 @@ async fn a_disk_without_room_or_none_at_all_fails_nothing() {
         assert_eq!(pictures.get(&key(19, 1)).await.is_some(), is_kept);
         pictures.forget(key(19, 0).image);
         assert_eq!(pictures.get(&key(19, 1)).await, None);
-        pictures.forget_all();
+        (0..20).for_each(|image| pictures.forget(key(image, 0).image));
         pictures.settled().await;
         assert!(pictures.images().await.is_empty());
     }
@@ -270,7 +270,7 @@ enum Step {
     Put(u8, u8, usize),
     Get(u8, u8),
     Forget(u8),
-    ForgetAll,
+    ForgetMemory,
     Settle,
     Restart,
 }
@@ -287,7 +287,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(image, spec, age)| Step::Put(image, spec, age)),
         8 => (image.clone(), spec).prop_map(|(image, spec)| Step::Get(image, spec)),
         2 => image.prop_map(Step::Forget),
-        1 => Just(Step::ForgetAll),
+        1 => Just(Step::ForgetMemory),
         2 => Just(Step::Settle),
         1 => Just(Step::Restart),
     ];
@@ -332,10 +332,7 @@ proptest! {
                         pictures.forget(key(image, 0).image);
                         kept.retain(|kept, _| kept.image != key(image, 0).image);
                     }
-                    Step::ForgetAll => {
-                        pictures.forget_all();
-                        kept.clear();
-                    }
+                    Step::ForgetMemory => pictures.forget_memory(),
                     Step::Settle => pictures.settled().await,
                     Step::Restart => {
                         close(pictures, &directory).await;
@@ -366,11 +363,7 @@ async fn nothing_survives_a_forgetting_that_it_raced_with() {
                 match (u32::from(task) + round) % 4 {
                     0 => {
                         let before = version.load(Ordering::SeqCst);
-                        if round % 50 == 0 {
-                            pictures.forget_all();
-                        } else {
-                            pictures.forget(key.image);
-                        }
+                        pictures.forget(key.image);
                         if let Some((found, tier)) = pictures.get(&key).await {
                             assert!(number(&found) >= before, "{tier:?}: {found:?} < {before}");
                         }

@@ -12,14 +12,15 @@ use crate::{
     },
     domain::{
         error::{Code, Error, Result},
+        image::Image,
         job::Cancel,
-        variant::{Made, VariantStatus},
+        variant::{Made, Variant, VariantStatus},
     },
     flows::{
         Services,
         transform::{Painted, keep, keep_failure, paint},
     },
-    imaging::{self, ENGINE, Failure, Timings},
+    imaging::{ENGINE, Failure, Timings},
 };
 
 /// A picture, and where it was.
@@ -70,13 +71,7 @@ async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
         return Ok(Found::there(picture));
     }
     let epoch = services.delivery.pictures.epoch(plan.image.id);
-    let query = VariantBySpec {
-        user_id: plan.image.user_id,
-        image_id: plan.image.id,
-        spec_hash: plan.spec_hash.clone(),
-    };
-    let row = services.database.ask(query).await?;
-    match row {
+    match row(services, plan).await? {
         Some(variant) if variant.status == VariantStatus::Ready => {
             if let Some(made) = variant.made
                 && let Some(found) = stored(services, plan, made, variant.engine, epoch).await?
@@ -97,6 +92,13 @@ async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
         _ => {}
     }
     make(services, plan, epoch).await
+}
+
+/// What is known of the variant, if anything is.
+async fn row(services: &Services, plan: &Plan) -> Result<Option<Variant>> {
+    let Image { user_id, id: image_id, .. } = plan.image;
+    let query = VariantBySpec { user_id, image_id, spec_hash: plan.spec_hash.clone() };
+    services.database.ask(query).await
 }
 
 /// The picture that a row says there is, from the disk or from the storage. `None` if its bytes have gone.
@@ -133,18 +135,16 @@ async fn stored(
 
 /// Makes it, and has it stored beside the answer.
 async fn make(services: &Arc<Services>, plan: &Arc<Plan>, epoch: Epoch) -> Result<Found> {
-    loop {
-        let (priority, cancel) = (Priority::Interactive, Cancel::default());
-        match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
-            Ok(painted) => return Ok(take_in(services, plan, painted, epoch).await),
-            // It was a job's, and the job was cancelled: that is not for us.
-            Err(Failure::Cancelled) => {}
-            Err(Failure::Refused(error)) => {
-                if !error.is_passing() {
-                    refuse(services, plan, &error);
-                }
-                return Err(error);
+    let (priority, cancel) = (Priority::Interactive, Cancel::default());
+    match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
+        Ok(painted) => Ok(take_in(services, plan, painted, epoch).await),
+        // Only jobs are cancelled.
+        Err(Failure::Cancelled) => Err(Error::internal("nobody cancelled it")),
+        Err(Failure::Refused(error)) => {
+            if !error.is_passing() {
+                refuse(services, plan, &error);
             }
+            Err(error)
         }
     }
 }
@@ -217,13 +217,8 @@ fn renew(services: &Arc<Services>, plan: &Arc<Plan>) {
 
 async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
     let epoch = services.delivery.pictures.epoch(plan.image.id);
-    let query = VariantBySpec {
-        user_id: plan.image.user_id,
-        image_id: plan.image.id,
-        spec_hash: plan.spec_hash.clone(),
-    };
     // Another process may have done it.
-    if let Some(variant) = services.database.ask(query).await?
+    if let Some(variant) = row(services, plan).await?
         && variant.status == VariantStatus::Ready
         && variant.engine >= ENGINE
         && let Some(made) = variant.made
@@ -237,7 +232,7 @@ async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
             take_in(services, plan, painted, epoch).await;
             Ok(())
         }
-        Err(imaging::Failure::Cancelled) => Ok(()),
-        Err(imaging::Failure::Refused(error)) => Err(error),
+        Err(Failure::Cancelled) => Ok(()),
+        Err(Failure::Refused(error)) => Err(error),
     }
 }

@@ -23,8 +23,6 @@ pub(super) struct Index {
     order: BTreeSet<(u64, Key)>,
     /// Images that were forgotten and whose files are still to be removed, how often.
     leaving: HashMap<ImageId, u32>,
-    /// The same of everything.
-    all_leaving: u32,
 }
 
 struct Entry {
@@ -61,7 +59,6 @@ impl Index {
             entries: BTreeMap::new(),
             order: BTreeSet::new(),
             leaving: HashMap::new(),
-            all_leaving: 0,
         }
     }
 
@@ -167,14 +164,6 @@ impl Index {
         *self.leaving.entry(image).or_insert(0) += 1;
     }
 
-    /// Forgets everything until [`have_left`](Self::have_left).
-    pub(super) fn forget_all(&mut self) {
-        self.entries.clear();
-        self.order.clear();
-        self.total = 0;
-        self.all_leaving += 1;
-    }
-
     /// The files of an image were removed.
     pub(super) fn has_left(&mut self, image: ImageId) {
         if let Some(count) = self.leaving.get_mut(&image) {
@@ -185,14 +174,9 @@ impl Index {
         }
     }
 
-    /// All files were removed.
-    pub(super) fn have_left(&mut self) {
-        self.all_leaving = self.all_leaving.saturating_sub(1);
-    }
-
     /// Whether what is written of an image is to be removed again.
     pub(super) fn is_leaving(&self, image: &ImageId) -> bool {
-        self.all_leaving > 0 || self.leaving.contains_key(image)
+        self.leaving.contains_key(image)
     }
 
     /// The images that have files.

@@ -95,10 +95,6 @@ impl Slot {
         gone(fs::remove_dir_all(self.image(image)))
     }
 
-    pub(super) fn remove_all(&self) -> io::Result<()> {
-        self.fans().into_iter().try_for_each(|fan| gone(fs::remove_dir_all(fan)))
-    }
-
     /// The directories of images.
     fn fans(&self) -> Vec<PathBuf> {
         let is_fan = |name: &str| name.len() == 2;

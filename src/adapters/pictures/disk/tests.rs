@@ -18,7 +18,6 @@ enum Step {
     Use(u8, u8),
     GiveUp(u8, u8),
     Forget(u8),
-    ForgetAll,
     Leave,
 }
 
@@ -32,7 +31,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (image.clone(), spec.clone()).prop_map(|(image, spec)| Step::Use(image, spec)),
         1 => (image.clone(), spec).prop_map(|(image, spec)| Step::GiveUp(image, spec)),
         1 => image.prop_map(Step::Forget),
-        1 => Just(Step::ForgetAll),
         2 => Just(Step::Leave),
     ];
     prop::collection::vec(step, 0..80)
@@ -45,11 +43,10 @@ proptest! {
         let limit = blocks * BLOCK;
         let mut index = Index::new(limit);
         let mut files: Vec<(Key, u64, bool)> = Vec::new();
-        let mut leaving: Vec<Option<ImageId>> = Vec::new();
+        let mut leaving: Vec<ImageId> = Vec::new();
         let taken = |bytes: u64| bytes.div_ceil(BLOCK) * BLOCK;
         for step in steps {
-            let is_leaving =
-                |image: ImageId| leaving.iter().any(|left| left.is_none_or(|left| left == image));
+            let is_leaving = |image: ImageId| leaving.contains(&image);
             match step {
                 Step::Write(image, spec, bytes) => {
                     let key = key(image, spec);
@@ -103,19 +100,10 @@ proptest! {
                 Step::Forget(image) => {
                     let image = key(image, 0).image;
                     index.forget(image);
-                    leaving.push(Some(image));
+                    leaving.push(image);
                     files.retain(|file| file.0.image != image);
                 }
-                Step::ForgetAll => {
-                    index.forget_all();
-                    leaving.push(None);
-                    files.clear();
-                }
-                Step::Leave => match leaving.pop() {
-                    Some(Some(image)) => index.has_left(image),
-                    Some(None) => index.have_left(),
-                    None => {}
-                },
+                Step::Leave => leaving.pop().into_iter().for_each(|image| index.has_left(image)),
             }
             prop_assert_eq!(index.total(), files.iter().map(|file| file.1).sum::<u64>());
             let mut images: Vec<_> = files.iter().map(|file| file.0.image).collect();
