@@ -48,7 +48,7 @@ use crate::{
     domain::error::{Code, Error, Result},
     flows::{
         Services,
-        delivery::Delivery,
+        delivery::{Delivery, Listen},
         import::Imports,
         transform::{TransformRunner, Work},
     },
@@ -175,6 +175,11 @@ impl App {
             Some(secret) => secret.clone(),
             None => secret::load_or_create(config.data_dir.join("jwt-secret")).await?,
         };
+        // Who serves nothing keeps nothing at hand, and takes nobody's place on the disk.
+        let mut cache = config.cache.clone();
+        if !config.roles.has(Role::Api) {
+            (cache.memory, cache.disk) = (0, 0);
+        }
         let services = Arc::new(Services {
             database: Address::new(ADMITTED, DATABASE_DEADLINE),
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
@@ -199,7 +204,7 @@ impl App {
             fetcher: Fetcher::new(config.fetch.clone()),
             imports: Imports::default(),
             notifier: Notifier::default(),
-            delivery: Delivery::new(Pictures::open(&config.cache), config.transform_profile),
+            delivery: Delivery::new(Pictures::open(&cache), config.transform_profile),
             work: Work::default(),
         });
         let drain_until = Arc::new(OnceLock::new());
@@ -358,6 +363,9 @@ async fn start_actors(
         rounds::child(rescued),
         services.transformer.child(),
     ];
+    if is_api {
+        children.push(rounds::child(Listen(services.clone())));
+    }
     // In the embedded mode there is no other process to hear of.
     if is_api && !config.is_embedded() {
         let around = LookAround {

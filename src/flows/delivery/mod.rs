@@ -22,6 +22,7 @@ use self::{
 };
 use super::{Services, enqueue::enqueue, flights::Flights};
 use crate::{
+    actors::rounds::Chore,
     adapters::{
         db::images::ImagesThere,
         pictures::{Key, Pictures},
@@ -30,6 +31,7 @@ use crate::{
         delivery::{Change, ChangeKind},
         error::{Code, Error, Result},
         ids::{ChangeId, ImageId, JobId, UserId},
+        job::Cancel,
         transform::Profile,
     },
 };
@@ -124,15 +126,17 @@ impl Delivery {
         };
         self.known.forget(&changes);
         let mut of_account = false;
-        for Change { image_id, kind, .. } in changes {
-            match (kind, image_id) {
-                (ChangeKind::Pictures, Some(id)) => {
-                    self.pictures.forget(id);
-                    self.refused.invalidate_all();
-                }
+        let mut of_pictures =
+            changes.iter().filter(|it| it.kind == ChangeKind::Pictures).peekable();
+        if of_pictures.peek().is_some() {
+            // What could not be made is tried again.
+            self.refused.invalidate_all();
+        }
+        for change in of_pictures {
+            match change.image_id {
+                Some(id) => self.pictures.forget(id),
                 // None of them is found any more.
-                (ChangeKind::Pictures, None) => of_account = true,
-                (ChangeKind::Facts, _) => {}
+                None => of_account = true,
             }
         }
         of_account
@@ -164,11 +168,16 @@ pub async fn deliver(
     ask: &Ask,
     patience: Option<Duration>,
 ) -> Result<Delivered> {
+    let mut made = None;
     for _ in 0..TRIES {
         catch_up(services).await?;
         let begun = Instant::now();
-        let delivered = shown(services, ask, patience).await?;
-        let Delivered::Picture { plan, .. } = &delivered else { return Ok(delivered) };
+        let mut delivered = shown(services, ask, patience).await?;
+        let Delivered::Picture { found, plan, .. } = &mut delivered else { return Ok(delivered) };
+        // What was made the time before was made for this answer.
+        let before = made.filter(|(key, _)| *key == plan.key).map(|(_, timings)| timings);
+        found.made = found.made.or(before);
+        made = found.made.map(|timings| (plan.key, timings));
         // It may have taken long.
         catch_up(services).await?;
         if plan.is_current() && (plan.can_be_kept() || begun.elapsed() < BRIEFLY) {
@@ -206,6 +215,19 @@ async fn shown(
     match found {
         Ok(found) => Ok(Delivered::Picture { found, plan, instead_of: None }),
         Err(error) => fallback(services, ask, Some(&plan.right), error).await,
+    }
+}
+
+/// Hears what has changed where nobody asks for pictures, so that what must go from the disk goes there, too.
+#[derive(Clone)]
+pub struct Listen(pub Arc<Services>);
+
+impl Chore for Listen {
+    const NAME: &'static str = "feed";
+    const EVERY: Duration = Duration::from_secs(5);
+
+    async fn round(&self, _: &Cancel) -> Result<()> {
+        catch_up(&self.0).await
     }
 }
 
