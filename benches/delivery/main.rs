@@ -21,6 +21,8 @@ mod reference;
 #[path = "../engine/score.rs"]
 mod score;
 mod server;
+#[path = "../engine/statistics.rs"]
+mod statistics;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};

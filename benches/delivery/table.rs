@@ -6,6 +6,7 @@ use crate::{
     cases::{Case, HOT, MEMORY, TARGETED, Tool, target},
     cold, herd, hot,
     look::Looks,
+    statistics::{median, quantile, spread},
 };
 
 /// Begins a table: its headings, those that are to the left marked by a colon before them.
@@ -219,21 +220,6 @@ fn milliseconds(latencies: &[Duration], part: f64) -> String {
     }
     let values: Vec<f64> = latencies.iter().map(|it| it.as_secs_f64() * 1000.0).collect();
     format!("{:.0}", quantile(&values, part))
-}
-
-fn median(values: &[f64]) -> f64 {
-    quantile(values, 0.5)
-}
-
-/// Half of the way between the quarters.
-fn spread(values: &[f64]) -> f64 {
-    (quantile(values, 0.75) - quantile(values, 0.25)) / 2.0
-}
-
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[((sorted.len() - 1) as f64 * part).round() as usize]
 }
 
 fn line<T: Display>(cells: impl IntoIterator<Item = T>) {

@@ -9,6 +9,7 @@ mod measure;
 mod ours;
 mod reference;
 mod score;
+mod statistics;
 mod table;
 mod tools;
 mod worker;

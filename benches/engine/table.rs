@@ -5,6 +5,7 @@ use std::{fmt::Display, io::Write};
 use crate::{
     cases::{Case, Format, Looks, MEMORY, Peer, Target},
     measure::Measured,
+    statistics::{median, spread},
     tools::Tool,
 };
 
@@ -100,21 +101,6 @@ fn missed(case: &Case, target: Target, ours: &Measured, peer: &Measured) -> Vec<
 fn ratio(ours: &Measured, peer: &Measured) -> f64 {
     let ratios: Vec<f64> = ours.cpu.iter().zip(&peer.cpu).map(|(ours, peer)| ours / peer).collect();
     median(&ratios)
-}
-
-fn median(values: &[f64]) -> f64 {
-    quantile(values, 0.5)
-}
-
-/// Half of the way between the quarters.
-fn spread(values: &[f64]) -> f64 {
-    (quantile(values, 0.75) - quantile(values, 0.25)) / 2.0
-}
-
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[((sorted.len() - 1) as f64 * part).round() as usize]
 }
 
 fn line<T: Display>(cells: [T; HEADINGS.len()]) {
