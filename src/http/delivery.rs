@@ -34,6 +34,8 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const FOR_NOW: &str = "public, max-age=60, stale-while-revalidate=86400";
 /// The same of a link that ends, in seconds.
 const BRIEFLY: u64 = 60;
+/// Headers of an answer, about.
+const HEADERS: usize = 24;
 /// After how many seconds a job is to be looked at.
 const LOOK_AGAIN: u32 = 2;
 
@@ -109,6 +111,8 @@ fn show(
     let picture = &found.picture;
     let version = Version::new(&picture.sha256, Some(picture.made_at.into()));
     let mut response = Response::default();
+    // Room for all of them at once.
+    response.headers_mut().reserve(HEADERS);
     if version.is_held(&request.headers) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {

@@ -33,12 +33,9 @@ mod upload;
 mod variants;
 mod webhooks;
 
-/// Every route of the service.
+/// Every route of the service but those to pictures by URL, which would have to go through all of them: each `or` is a layer.
 fn routes(context: &context::Context) -> BoxedFilter<(Response,)> {
-    delivery::routes(context)
-        .or(health::routes(context))
-        .unify()
-        .boxed()
+    health::routes(context)
         .or(accounts::routes(context))
         .unify()
         .boxed()

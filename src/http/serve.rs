@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::Either};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -78,6 +78,7 @@ type Exchange =
 type Answer =
     BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<AnyError>>, Infallible>;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
+type Routes = BoxedFilter<(Response,)>;
 
 /// Binds the listener: to `host`, or else to every address of both families.
 ///
@@ -247,21 +248,26 @@ where
 /// One request, from the connection to the answer.
 fn exchange(context: &Context) -> Result<Answer> {
     let gate = Gate::new(&OPENAPI).map_err(Error::internal)?;
-    Ok(layered(gate, super::routes(context), &context.settings().allowed_origins))
+    let (pictures, others) = (delivery::routes(context), super::routes(context));
+    Ok(layered(gate, pictures, others, &context.settings().allowed_origins))
 }
 
 /// What lies around the routes: the gate and the log, then CORS, then compression.
-fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> Answer {
+fn layered(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> Answer {
     let gate = Arc::new(gate);
-    let exchange = tower::service_fn(move |request| {
-        let (gate, routes) = (gate.clone(), routes.clone());
-        async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
-    });
+    let exchange = |routes: Routes| {
+        let gate = gate.clone();
+        tower::service_fn(move |request| {
+            let (gate, routes) = (gate.clone(), routes.clone());
+            async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
+        })
+    };
     // They say themselves who may see them, which is everybody, and are as small as they get.
-    let pictures = Answer::new(exchange.clone().map_response(|response: Response| {
+    let pictures = exchange(pictures).map_response(|response: Response| {
         delivery::open(response).map(|body| UnsyncBoxBody::new(body.map_err(AnyError::from)))
-    }));
-    let exchange = option_layer(cors(origins)).layer(exchange).map_response(|mut response| {
+    });
+    let others = exchange(others);
+    let others = option_layer(cors(origins)).layer(others).map_response(|mut response| {
         // A preflight is answered by CORS itself.
         if let Entry::Vacant(missing) = response.headers_mut().entry(REQUEST_ID)
             && let Ok(value) = HeaderValue::from_str(&new_request_id())
@@ -270,24 +276,26 @@ fn layered(gate: Gate, routes: BoxedFilter<(Response,)>, origins: &[String]) -> 
         }
         response.map(UnsyncBoxBody::new)
     });
-    let compressed = CompressionLayer::new().layer(Exchange::new(exchange));
-    let compressed =
-        Answer::new(compressed.map_response(|response| response.map(UnsyncBoxBody::new)));
+    let others = CompressionLayer::new().layer(Exchange::new(others));
+    let others = Answer::new(others.map_response(|response| response.map(UnsyncBoxBody::new)));
     Answer::new(tower::service_fn(move |request: Request<Incoming>| {
-        let is_picture = request.uri().path().starts_with(link::PREFIX);
-        if is_picture { pictures.clone() } else { compressed.clone() }.oneshot(request)
+        if request.uri().path().starts_with(link::PREFIX) {
+            Either::Left(pictures.clone().oneshot(request))
+        } else {
+            Either::Right(others.clone().oneshot(request))
+        }
     }))
 }
 
 async fn answer(
     gate: &Gate,
-    routes: BoxedFilter<(Response,)>,
+    routes: Routes,
     mut request: Request<Incoming>,
 ) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let (template, mut response) = match gate.admit(&method, &path) {
+    let method = request.method().clone();
+    let (template, mut response) = match gate.admit(&method, request.uri().path()) {
         Ok(template) => {
             // The answer to HEAD is that to GET; hyper leaves the body out.
             if method == Method::HEAD {
@@ -319,7 +327,7 @@ async fn answer(
 }
 
 /// Lets the routes answer. A handler that panics is an error like any other.
-async fn handle(routes: BoxedFilter<(Response,)>, request: Request<Incoming>) -> Response {
+async fn handle(routes: Routes, request: Request<Incoming>) -> Response {
     let mut service = warp::service(routes);
     let handled = AssertUnwindSafe(service.call(unread(request))).catch_unwind().await;
     match handled {
@@ -364,7 +372,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn new_request_id() -> String {
-    Uuid::now_v7().to_string()
+    Uuid::now_v7().hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 /// What pages of `origins` may do; `None` if there are none.
@@ -417,7 +425,8 @@ mod tests {
         let routes = warp::path("health").map(|| -> Response { panic!("a secret of ours") });
         let well = warp::path("ready").map(|| Response::new("well".into()));
         let routes = routes.or(well).unify().boxed();
-        let service = TowerToHyperService::new(layered(Gate::new(&OPENAPI).unwrap(), routes, &[]));
+        let gate = Gate::new(&OPENAPI).unwrap();
+        let service = TowerToHyperService::new(layered(gate, routes.clone(), routes, &[]));
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let server = hyper::server::conn::http1::Builder::new();
         tokio::spawn(server.serve_connection(TokioIo::new(theirs), service));

@@ -48,7 +48,12 @@ impl Ask {
     /// What tells it from all others.
     pub(super) fn key(&self) -> String {
         let Self { path, exp, accept, hints } = self;
-        format!("{path}\n{exp:?}{accept:?}{hints:?}")
+        let mut key = [path, "\n", accept.unwrap_or_default()].concat();
+        // Most say nothing more.
+        if exp.is_some() || *hints != Hints::default() {
+            key.push_str(&format!("\n{exp:?}{hints:?}"));
+        }
+        key
     }
 }
 
