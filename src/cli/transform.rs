@@ -93,7 +93,6 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    spare_memory();
     let prepared = inputs::expand(&args.inputs).and_then(|inputs| {
         let pool = pool(args.jobs)?;
         let order = pool.install(|| Order::new(args, &inputs))?;
@@ -121,12 +120,6 @@ pub(super) fn run(args: &Args) -> ExitCode {
     bar.finish_and_clear();
     // The first failure's, in the order of the inputs.
     codes.into_iter().find(|code| *code != 0).unwrap_or(0).into()
-}
-
-/// A picture that goes through row by row needs a few megabytes; pages of two of them would make it many. Without, it only takes more.
-fn spare_memory() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Threads for so many pictures at a time.
