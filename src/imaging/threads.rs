@@ -1,15 +1,22 @@
 //! Threads that pictures share. Each picture has one, and while there is nothing else to do a large one is lent another: small
 //! pictures that come are not made to wait for it.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// A picture of as many pixels is worth a second thread, if there is one. Small ones do for tests.
 pub(super) const LARGE: usize = if cfg!(test) { 10_000 } else { 2_000_000 };
+
+/// For so long nothing is lent after all threads had something to do: the next picture is likely to come at once, and a picture that
+/// has to give its second thread back waits until the system has that one run again.
+const CALM: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(200) };
 
 /// How many threads there are for pictures, and what they are at. Cheap to clone; without threads, as by default, none is lent.
 #[derive(Debug, Clone, Default)]
@@ -22,12 +29,26 @@ struct Counts {
     pictures: AtomicUsize,
     /// Threads that were lent.
     lent: AtomicUsize,
+    /// When a picture came and all threads had something to do then.
+    full: Mutex<Option<Instant>>,
+    calm: Duration,
     /// The threads that are lent: a pool beside that of the pictures, started when the first is. A thread that waits for others of its own
     /// pool does other work meanwhile, and a picture would be held up by all of another one.
     helpers: OnceLock<Option<ThreadPool>>,
 }
 
 impl Counts {
+    /// Threads with something to do.
+    fn busy(&self) -> usize {
+        self.pictures.load(Ordering::Relaxed) + self.lent.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is a while that all threads had something to do.
+    fn is_calm(&self) -> bool {
+        let full = *self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        full.is_none_or(|full| full.elapsed() >= self.calm)
+    }
+
     /// The pool; none where the system has no threads left.
     fn helpers(&self) -> Option<&ThreadPool> {
         let start = || {
@@ -41,21 +62,27 @@ impl Counts {
 impl Threads {
     /// So many.
     pub fn new(threads: usize) -> Self {
-        Self(Arc::new(Counts { threads, ..Counts::default() }))
+        Self::calm_after(threads, CALM)
+    }
+
+    fn calm_after(threads: usize, calm: Duration) -> Self {
+        Self(Arc::new(Counts { threads, calm, ..Counts::default() }))
     }
 
     /// Counts a picture from now on, waiting or worked on, until what is returned is dropped.
     #[must_use]
     pub fn expect(&self) -> Expected {
-        self.0.pictures.fetch_add(1, Ordering::Relaxed);
+        let Counts { threads, pictures, full, .. } = &*self.0;
+        pictures.fetch_add(1, Ordering::Relaxed);
+        if self.0.busy() >= *threads {
+            *full.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
         Expected(self.clone())
     }
 
     /// How many have nothing to do.
     pub fn idle(&self) -> usize {
-        let Counts { threads, pictures, lent, .. } = &*self.0;
-        let busy = pictures.load(Ordering::Relaxed) + lent.load(Ordering::Relaxed);
-        threads.saturating_sub(busy)
+        self.0.threads.saturating_sub(self.0.busy())
     }
 
     /// A thread more, if one has nothing to do.
@@ -65,7 +92,7 @@ impl Threads {
             let busy = pictures.load(Ordering::Relaxed) + lent;
             (busy < *threads).then_some(lent + 1)
         };
-        one_more(lent.load(Ordering::Relaxed))?;
+        one_more(lent.load(Ordering::Relaxed)).filter(|_| self.0.is_calm())?;
         let pool = self.0.helpers()?;
         lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         Some(Lent { counts: &self.0, pool })
@@ -96,8 +123,7 @@ impl<'t> Lent<'t> {
 
     /// Whether there is a picture that needs it. To be asked often.
     pub(super) fn is_wanted(&self) -> bool {
-        let Counts { threads, pictures, lent, .. } = self.counts;
-        pictures.load(Ordering::Relaxed) + lent.load(Ordering::Relaxed) > *threads
+        self.counts.busy() > self.counts.threads
     }
 }
 
@@ -126,6 +152,18 @@ mod tests {
         assert!(threads.lend().is_none());
         drop(second);
         assert!(threads.lend().is_some());
+    }
+
+    #[test]
+    fn nothing_is_lent_a_while_after_all_had_something_to_do() {
+        let threads = Threads::calm_after(2, Duration::MAX);
+        let first = threads.expect();
+        assert!(threads.lend().is_some(), "a picture alone leaves one idle");
+        let second = threads.expect();
+        drop(first);
+        assert_eq!(threads.idle(), 1);
+        assert!(threads.lend().is_none(), "more of them will come");
+        drop(second);
     }
 
     #[test]
