@@ -49,6 +49,7 @@ use crate::{
     flows::{
         Services,
         delivery::{Delivery, Listen},
+        files::Files,
         import::Imports,
         transform::{TransformRunner, Work},
     },
@@ -205,6 +206,7 @@ impl App {
             imports: Imports::default(),
             notifier: Notifier::default(),
             delivery: Delivery::new(Pictures::open(&cache), config.transform_profile),
+            files: Arc::new(Files::new(config.cache.files())),
             work: Work::default(),
         });
         let drain_until = Arc::new(OnceLock::new());

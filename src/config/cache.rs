@@ -18,6 +18,13 @@ pub struct Cache {
     pub disk: u64,
 }
 
+impl Cache {
+    /// Bytes in memory of the files that pictures are made of, beside those of finished ones.
+    pub fn files(&self) -> u64 {
+        self.memory / 4
+    }
+}
+
 pub(super) fn meant(values: &Values) -> Result<Cache, Fault> {
     let data_dir = values.text("DATA_DIR").ok_or_else(|| mismatch("DATA_DIR"))?;
     let directory = values.text("CACHE_DIR").map(PathBuf::from);

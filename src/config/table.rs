@@ -87,7 +87,7 @@ pub const TABLE: &[Variable] = &[
     row("STARTUP_TIMEOUT", Text("10s"), Kind::Time(1, HOUR), "Time for the database to answer at start."),
     row("QUEUE_PREFETCH_COUNT", Text("5"), Kind::Number(1, 1_000), "Jobs that one worker holds at a time."),
 
-    row("CACHE_MEMORY", Text("64MiB"), Kind::Size(0, 1024 * GIB), "Memory for pictures that are served by URL; 0 keeps none."),
+    row("CACHE_MEMORY", Text("64MiB"), Kind::Size(0, 1024 * GIB), "Memory for pictures that are served by URL, and a quarter of it besides for the files they are made of; 0 keeps none."),
     row("CACHE_DIR", Computed("`cache` in `DATA_DIR`"), Kind::Directory, "Where such pictures are kept on the disk of this machine; processes may share it."),
     row("CACHE_DISK", Text("1GiB"), Kind::Size(0, 1024 * GIB), "Disk that each process may take there; 0 keeps none."),
 

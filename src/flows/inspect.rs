@@ -3,16 +3,10 @@
 
 use std::{collections::BTreeMap, io::Cursor};
 
-use bytes::Bytes;
-
 use super::{Services, overlays};
 use crate::{
-    adapters::{
-        Resource,
-        storage::{GetObject, Storage},
-    },
     domain::{
-        error::{Code, Error, Result},
+        error::{Error, Result},
         ids::UserId,
         image::Image,
         limits::Limits,
@@ -63,13 +57,7 @@ async fn look<T: Send + 'static>(
     let limits = services.limits.clone();
     let size = u64::try_from(image.size).unwrap_or(0);
     let room = services.transformer.look(image.user_id, size).await?;
-    let object = image.object();
-    let input: Bytes =
-        services.storage.ask(GetObject { object }).await.map_err(|error| match error.code {
-            // The row is there and its object is not: being deleted in this moment, or out of reach.
-            Code::NotFound => Error::unavailable(Storage::WHAT, error),
-            _ => error,
-        })?;
+    let input = services.files.get(&services.storage, image.object()).await?;
     let looking = move || {
         let _room = room;
         look(&input, &limits)

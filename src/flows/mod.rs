@@ -1,6 +1,6 @@
 //! Floor 4: what the service does, each said once. HTTP and the consumer call the same flows.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     actors::{address::Address, doorbell::Doorbell, notifier::Notifier, transformer::Transformer},
@@ -16,6 +16,7 @@ pub mod delete;
 pub mod delivery;
 pub mod enqueue;
 pub mod events;
+pub mod files;
 pub mod flights;
 pub mod import;
 pub mod inspect;
@@ -42,6 +43,8 @@ pub struct Services {
     pub publisher: Address<Publisher>,
     /// Whether all processes see the same cache, so that what one of them changes no other takes for what it was.
     pub metadata_cached: bool,
+    /// The files that pictures are made of.
+    pub files: Arc<files::Files>,
     /// Pixels.
     pub transformer: Transformer,
     /// Access tokens.

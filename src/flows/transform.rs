@@ -8,13 +8,12 @@ use super::{Services, flights::Flights, metadata, objects, overlays};
 use crate::{
     actors::{consumer::backoff, transformer::Priority},
     adapters::{
-        Resource,
         db::{
             images::ImageById,
             now,
             variants::{CompleteVariant, FailVariant, ReserveVariant, VariantBySpec},
         },
-        storage::{Body, GetObject, Storage},
+        storage::Body,
     },
     domain::{
         error::{Code, Error, Result},
@@ -65,8 +64,6 @@ pub struct Work {
     /// By who waits as well: somebody's picture never stands behind a job, which waits as long as it takes.
     painting: Arc<Flights<(VariantKey, Priority), Result<Painted, imaging::Failure>>>,
     storing: Arc<Flights<VariantKey, Result<variant::Made>>>,
-    /// A page asks for many sizes of one picture at a time: its file is fetched once for all of them.
-    fetching: Arc<Flights<String, Result<Bytes>>>,
 }
 
 /// The variant of `image` by `spec`, as a row to be.
@@ -222,7 +219,7 @@ pub async fn paint(
     cancel: Cancel,
 ) -> Result<Result<Painted, imaging::Failure>> {
     let (storage, transformer) = (services.storage.clone(), services.transformer.clone());
-    let fetching = services.work.fetching.clone();
+    let files = services.files.clone();
     let original = image.object();
     let user_id = image.user_id;
     // The room in memory is that of all files.
@@ -242,16 +239,7 @@ pub async fn paint(
             Priority::Background => transformer.admit_job(&sizes).await?,
         };
         let fetch = async |object: Object| {
-            let storage = storage.clone();
-            let key = object.key.clone();
-            let get = || async move { storage.ask(GetObject { object }).await };
-            fetching.join(key, get).await.flatten().map_err(|error| match error.code {
-                // The row is there and its object is not: being deleted in this moment, or out of reach.
-                Code::NotFound => {
-                    imaging::Failure::Refused(Error::unavailable(Storage::WHAT, error))
-                }
-                _ => imaging::Failure::Refused(error),
-            })
+            files.get(&storage, object).await.map_err(imaging::Failure::Refused)
         };
         let input = fetch(original).await?;
         let mut overlays = Overlays::new();

@@ -1,0 +1,65 @@
+//! The files that pictures are made of, fetched once for all who want one at a time, and kept for a moment: a page asks for many sizes
+//! of a picture, one after the other.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use moka::{policy::EvictionPolicy, sync::Cache};
+
+use super::flights::Flights;
+use crate::{
+    actors::address::Address,
+    adapters::{
+        Resource,
+        storage::{GetObject, Storage},
+    },
+    domain::{
+        error::{Code, Error, Result},
+        object::Object,
+    },
+};
+
+/// How long a file is kept that nobody wants again.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// Files by their keys; what a key names never changes.
+pub struct Files {
+    kept: Cache<String, Bytes>,
+    fetching: Arc<Flights<String, Result<Bytes>>>,
+}
+
+impl Files {
+    /// Keeps so many bytes at most.
+    pub fn new(most: u64) -> Self {
+        let weight =
+            |key: &String, file: &Bytes| u32::try_from(key.len() + file.len()).unwrap_or(u32::MAX);
+        let kept = Cache::builder()
+            .max_capacity(most)
+            .weigher(weight)
+            .time_to_idle(KEPT)
+            // What is new is what is wanted.
+            .eviction_policy(EvictionPolicy::lru());
+        Self { kept: kept.build(), fetching: Arc::default() }
+    }
+
+    /// The bytes of `object`.
+    ///
+    /// # Errors
+    /// `dependency_unavailable`, also where there is none: its row is there, so it is being deleted in this moment, or out of reach.
+    pub async fn get(&self, storage: &Address<Storage>, object: Object) -> Result<Bytes> {
+        if let Some(file) = self.kept.get(&object.key) {
+            return Ok(file);
+        }
+        let (storage, kept, key) = (storage.clone(), self.kept.clone(), object.key.clone());
+        let work = || async move {
+            let key = object.key.clone();
+            let file = storage.ask(GetObject { object }).await?;
+            kept.insert(key, file.clone());
+            Ok(file)
+        };
+        self.fetching.join(key, work).await.flatten().map_err(|error| match error.code {
+            Code::NotFound => Error::unavailable(Storage::WHAT, error),
+            _ => error,
+        })
+    }
+}
