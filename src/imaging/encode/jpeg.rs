@@ -97,12 +97,8 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
         Profile::Best => (Library::Jpegli, quality - u8::from(is_small), quality + FINER),
         Profile::Fast => {
             let [luma, color] = plain(quality);
-            let less = if is_small && !full_color { 2 } else { 0 };
-            (
-                Library::Turbo,
-                luma.saturating_sub(less).max(1),
-                color.saturating_sub(less / 2).max(1),
-            )
+            let less = u8::from(is_small && !full_color);
+            (Library::Turbo, luma.saturating_sub(less).max(1), color.saturating_sub(less).max(1))
         }
     };
     let ([luma, _], [_, color]) = (scaled(luma, full_color)?, scaled(color, full_color)?);
@@ -177,7 +173,7 @@ fn area((width, height): (u32, u32)) -> u64 {
 fn plain(quality: u8) -> [u8; 2] {
     let coarse = 80_u8.saturating_sub(quality);
     let most = (quality / 9).min(FULL_COLOR.saturating_sub(quality) / 2);
-    [quality - (2 + coarse / 13).min(most), quality - (coarse / 8).min(most)]
+    [quality - (3 + coarse / 13).min(most), quality - (coarse / 8).min(most)]
 }
 
 /// Both tables of jpegli at a quality. Lower than jpegli's own scale goes, the numbers grow as fast as those of the standard do,
