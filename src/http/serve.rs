@@ -287,11 +287,7 @@ fn layered(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> 
     }))
 }
 
-async fn answer(
-    gate: &Gate,
-    routes: Routes,
-    mut request: Request<Incoming>,
-) -> Response {
+async fn answer(gate: &Gate, routes: Routes, mut request: Request<Incoming>) -> Response {
     let started = Instant::now();
     let request_id = request_id(request.headers());
     let method = request.method().clone();
