@@ -31,7 +31,8 @@ pub struct Measured {
     pub latencies: Vec<Duration>,
     /// The most of any round, in MB.
     pub memory: f64,
-    pub refused: usize,
+    /// How long it took to be told to come again later, of all rounds.
+    pub refusals: Vec<Duration>,
     pub failed: usize,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Contenders<'a> {
             cpu: Vec::new(),
             latencies: Vec::new(),
             memory: 0.0,
-            refused: 0,
+            refusals: Vec::new(),
             failed: 0,
         };
         let mut measured: Vec<Measured> = self.servers.iter().map(new).collect();
@@ -111,14 +112,14 @@ impl<'a> Contenders<'a> {
         let turn = load.run(server.port, &paths, &mime_type).await;
         server.settle();
         let cpu = server.cpu() - before;
-        let Turn { latencies, refused, failed, there, took, .. } = turn;
+        let Turn { latencies, refusals, failed, there, took, .. } = turn;
         assert_eq!(there, 0, "{} had pictures that nobody had asked for", tool.name());
         let made = latencies.len().max(1) as f64;
         measured.per_second.push(latencies.len() as f64 / took.as_secs_f64());
         measured.cpu.push(cpu.as_secs_f64() * 1000.0 / made);
         measured.memory = measured.memory.max(server.memory());
         measured.latencies.extend(latencies);
-        measured.refused += refused;
+        measured.refusals.extend(refusals);
         measured.failed += failed;
     }
 

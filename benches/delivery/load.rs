@@ -22,8 +22,8 @@ use tokio::net::TcpStream;
 pub struct Turn {
     /// How long each picture took, from when it was first asked for.
     pub latencies: Vec<Duration>,
-    /// How often the answer was to come again later.
-    pub refused: usize,
+    /// How long each answer took that was to come again later.
+    pub refusals: Vec<Duration>,
     /// Everything else that was no such picture.
     pub failed: usize,
     /// Pictures that were there before they were asked for.
@@ -35,11 +35,12 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Counts an answer, if there was one, after so long. If it was to come again later, after how long.
+    /// Counts an answer, if there was one, so long after the picture was asked for, and after it was first. If it was to come again
+    /// later, after how long.
     fn take(
         &mut self,
         answer: Option<&Answer>,
-        after: Duration,
+        [last, after]: [Duration; 2],
         mime_type: &str,
         is_new: bool,
     ) -> Option<Duration> {
@@ -51,7 +52,7 @@ impl Turn {
                 self.works.extend(answer.header("server-timing").map(str::to_owned));
             }
             Some(answer) if answer.head.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                self.refused += 1;
+                self.refusals.push(last);
                 return Some(answer.retry_after());
             }
             _ => self.failed += 1,
@@ -81,10 +82,12 @@ impl Load {
                 let asked = Instant::now();
                 let mut is_new = true;
                 loop {
+                    let again = Instant::now();
                     let answer = ask(&mut connection, port, path).await;
+                    let after = [again.elapsed(), asked.elapsed()];
                     let again = {
                         let mut turn = turn.borrow_mut();
-                        turn.take(answer.as_ref().ok(), asked.elapsed(), mime_type, is_new)
+                        turn.take(answer.as_ref().ok(), after, mime_type, is_new)
                     };
                     if answer.is_err() {
                         connection = None;

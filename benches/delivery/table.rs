@@ -48,9 +48,21 @@ pub fn looks(case: &Case, all: &[(Tool, Looks)]) {
     }
 }
 
-pub const COLD: [&str; 13] = [
-    ":case", "at once", ":by", "a second", "/ ipx", "/ oximg", "p50 ms", "p99 ms", "CPU ms", "MB",
-    "refused", "failed", ":target",
+pub const COLD: [&str; 14] = [
+    ":case",
+    "at once",
+    ":by",
+    "a second",
+    "/ ipx",
+    "/ oximg",
+    "p50 ms",
+    "p99 ms",
+    "CPU ms",
+    "MB",
+    "refused",
+    "p99 ms of that",
+    "failed",
+    ":target",
 ];
 
 /// Pictures that are made.
@@ -93,7 +105,8 @@ pub fn cold(
             milliseconds(&measured.latencies, 0.99),
             format!("{:.1} ± {:.1}", median(&measured.cpu), spread(&measured.cpu)),
             format!("{:.0}", measured.memory),
-            measured.refused.to_string(),
+            measured.refusals.len().to_string(),
+            milliseconds(&measured.refusals, 0.99),
             measured.failed.to_string(),
             verdict,
         ]);
@@ -186,7 +199,7 @@ pub fn herd(crowd: usize, herd: &herd::Herd) -> bool {
         missed.push(format!("{made} made"));
     }
     if answered != crowd {
-        missed.push(format!("{} refused, {} failed", herd.turn.refused, herd.turn.failed));
+        missed.push(format!("{} refused, {} failed", herd.turn.refusals.len(), herd.turn.failed));
     }
     line([
         crowd.to_string(),

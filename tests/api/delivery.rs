@@ -1,6 +1,6 @@
 //! Pictures by URL: who may see them, what the answers say, and that each is made once.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fs, path::PathBuf};
 
 use futures_util::future::join_all;
 use image::ImageFormat;
@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::{
     pictures::{quarters, truncated},
-    sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, text},
+    sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, stored_files, text},
 };
 
 const UNKNOWN: &str = "0199c2f0-7a3e-7c51-b0d4-3f1f6c2a9e10";
@@ -71,6 +71,24 @@ async fn picture(request: RequestBuilder) -> (HeaderMap, Vec<u8>) {
     let bytes = answer.bytes().await.unwrap().to_vec();
     assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&bytes));
     (headers, bytes)
+}
+
+/// Two sizes of a picture whose file is lost after the first; the status of the second.
+async fn lost_between(sandbox: &Sandbox) -> StatusCode {
+    let ada = sandbox.register("ada").await;
+    let image = open(&ada).await;
+    picture(get(sandbox, &format!("/i/w_50/{image}.png"))).await;
+    let is_original = |file: &PathBuf| fs::read(file).is_ok_and(|bytes| bytes == ROCKET);
+    let original = stored_files(sandbox.data_dir()).into_iter().find(is_original).unwrap();
+    fs::remove_file(original).unwrap();
+    sent(get(sandbox, &format!("/i/w_60/{image}.png"))).await.status()
+}
+
+#[tokio::test]
+async fn the_file_of_a_picture_is_fetched_once_for_many_sizes() {
+    assert_eq!(lost_between(&Sandbox::start().await).await, StatusCode::OK);
+    let nothing_is_kept = Sandbox::with(&[("CACHE_MEMORY", "0")]).await;
+    assert_eq!(lost_between(&nothing_is_kept).await, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
