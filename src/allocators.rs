@@ -28,7 +28,7 @@ const PURGE_DELAY: c_int = 15;
 /// may say otherwise.
 const DELAY: c_long = 10;
 
-/// Bounds what is kept from now on; to be called before there are other threads.
+/// Bounds what is taken and kept from now on; to be called before there are other threads.
 pub(crate) fn give_back() {
     // A picture goes through row by row, in some small blocks for each thread; in pages of two megabytes they take half as much again,
     // and no less time. Where they can't be switched off, it only takes more.

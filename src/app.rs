@@ -176,7 +176,7 @@ impl App {
             Some(secret) => secret.clone(),
             None => secret::load_or_create(config.data_dir.join("jwt-secret")).await?,
         };
-        // Who serves nothing keeps nothing at hand, and takes nobody's place on the disk.
+        // Who serves nothing keeps no finished pictures, and takes nobody's place on the disk.
         let mut cache = config.cache.clone();
         if !config.roles.has(Role::Api) {
             (cache.memory, cache.disk) = (0, 0);

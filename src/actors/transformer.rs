@@ -106,7 +106,7 @@ struct Work {
     /// The memory that it may take.
     memory: Need,
     /// While it waits or is worked on, no thread that it needs is lent to others.
-    _expected: Expected,
+    expected: Option<Expected>,
     /// Set when a thread begins.
     begun: Arc<AtomicBool>,
     /// Taken by whoever answers: the thread that did the work, or the queue that refused it.
@@ -285,7 +285,7 @@ impl Transformer {
             deadline,
             cancel,
             memory,
-            _expected: self.threads.expect(),
+            expected: Some(self.threads.expect()),
             begun: begun.clone(),
             reply: Some(reply),
         };

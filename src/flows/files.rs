@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// How long a file is kept that nobody wants again.
+/// How long a file is kept.
 const KEPT: Duration = Duration::from_secs(30);
 
 /// Files by their keys; what a key names never changes.
@@ -36,7 +36,7 @@ impl Files {
         let kept = Cache::builder()
             .max_capacity(most)
             .weigher(weight)
-            .time_to_idle(KEPT)
+            .time_to_live(KEPT)
             // What is new is what is wanted.
             .eviction_policy(EvictionPolicy::lru());
         Self { kept: kept.build(), fetching: Arc::default() }
@@ -55,6 +55,12 @@ impl Files {
             let key = object.key.clone();
             let file = storage.ask(GetObject { object }).await?;
             kept.insert(key, file.clone());
+            // What is too much, or too old, goes when it is asked to.
+            kept.run_pending_tasks();
+            tokio::spawn(async move {
+                tokio::time::sleep(KEPT).await;
+                kept.run_pending_tasks();
+            });
             Ok(file)
         };
         self.fetching.join(key, work).await.flatten().map_err(|error| match error.code {

@@ -14,8 +14,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// A picture of as many pixels is worth a second thread, if there is one. Small ones do for tests.
 pub(super) const LARGE: usize = if cfg!(test) { 10_000 } else { 2_000_000 };
 
-/// For so long nothing is lent after all threads had something to do: the next picture is likely to come at once, and a picture that
-/// has to give its second thread back waits until the system has that one run again.
+/// For so long nothing is lent after a picture has come that left no thread idle: the next one is likely to come at once, and a
+/// picture that has to give its second thread back waits until the system has that one run again.
 const CALM: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(200) };
 
 /// How many threads there are for pictures, and what they are at. Cheap to clone; without threads, as by default, none is lent.
@@ -29,7 +29,7 @@ struct Counts {
     pictures: AtomicUsize,
     /// Threads that were lent.
     lent: AtomicUsize,
-    /// When a picture came and all threads had something to do then.
+    /// When a picture came last that left no thread idle.
     full: Mutex<Option<Instant>>,
     calm: Duration,
     /// The threads that are lent: a pool beside that of the pictures, started when the first is. A thread that waits for others of its own
@@ -43,7 +43,7 @@ impl Counts {
         self.pictures.load(Ordering::Relaxed) + self.lent.load(Ordering::Relaxed)
     }
 
-    /// Whether it is a while that all threads had something to do.
+    /// Whether it is a while since.
     fn is_calm(&self) -> bool {
         let full = *self.full.lock().unwrap_or_else(PoisonError::into_inner);
         full.is_none_or(|full| full.elapsed() >= self.calm)
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lent_a_while_after_all_had_something_to_do() {
+    fn nothing_is_lent_a_while_after_the_last_was_taken() {
         let threads = Threads::calm_after(2, Duration::MAX);
         let first = threads.expect();
         assert!(threads.lend().is_some(), "a picture alone leaves one idle");

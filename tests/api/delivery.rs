@@ -73,6 +73,24 @@ async fn picture(request: RequestBuilder) -> (HeaderMap, Vec<u8>) {
     (headers, bytes)
 }
 
+#[tokio::test]
+async fn what_was_made_for_an_answer_is_told_also_where_its_plan_changed_meanwhile() {
+    let sandbox = Sandbox::start().await;
+    let ada = sandbox.register("ada").await;
+    let image = open(&ada).await;
+    let services = sandbox.services();
+    let before = services.transformer.painted();
+    let change = async {
+        eventually(async || (services.transformer.painted() > before).then_some(())).await;
+        patch(&ada, &image, json!({ "tags": ["new"] })).await;
+    };
+    let asked = picture(get(&sandbox, &format!("/i/w_600,q_90/{image}.avif")));
+    let ((headers, _), ()) = tokio::join!(asked, change);
+    assert_eq!(told(&headers, "x-cache"), "miss");
+    assert!(told(&headers, "server-timing").contains("encode;dur="));
+    assert_eq!(services.transformer.painted(), before + 1);
+}
+
 /// Two sizes of a picture whose file is lost after the first; the status of the second.
 async fn lost_between(sandbox: &Sandbox) -> StatusCode {
     let ada = sandbox.register("ada").await;
@@ -87,8 +105,12 @@ async fn lost_between(sandbox: &Sandbox) -> StatusCode {
 #[tokio::test]
 async fn the_file_of_a_picture_is_fetched_once_for_many_sizes() {
     assert_eq!(lost_between(&Sandbox::start().await).await, StatusCode::OK);
-    let nothing_is_kept = Sandbox::with(&[("CACHE_MEMORY", "0")]).await;
-    assert_eq!(lost_between(&nothing_is_kept).await, StatusCode::SERVICE_UNAVAILABLE);
+    // A quarter of it is less than the file.
+    for memory in ["0", "64KiB"] {
+        let kept_nowhere = Sandbox::with(&[("CACHE_MEMORY", memory)]).await;
+        let status = lost_between(&kept_nowhere).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{memory}");
+    }
 }
 
 #[tokio::test]

@@ -166,7 +166,8 @@ async fn a_copy_that_is_killed_goes_on_where_it_was() {
     for n in 0..PICTURES {
         ada.upload(&serving, picture(n)).await;
     }
-    server.slow_down(Duration::from_millis(150));
+    // So that a busy machine has two seconds to signal in.
+    server.slow_down(Duration::from_millis(400));
     let jobs = [COPY, &["--jobs", "2"]].concat();
     for (signal, puts) in [("KILL", 5), ("INT", 10)] {
         let mut copying = shell.command(&jobs).spawn().unwrap();

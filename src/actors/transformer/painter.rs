@@ -99,6 +99,7 @@ impl Worker for Painter {
                 let made = paint(&work, &limits, threads);
                 // Before the answer: whoever has it may come again at once.
                 work.place.piece.finish(made.is_ok());
+                drop(work.expected.take());
                 // Whoever asked may leave while the work is done.
                 let _ = reply.send(made);
             }

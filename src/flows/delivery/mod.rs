@@ -7,7 +7,10 @@ mod known;
 mod plan;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -69,7 +72,9 @@ pub struct Delivery {
     renewing: Cache<Key, ()>,
     renewals: Arc<Semaphore>,
     storing: Arc<Semaphore>,
-    /// Held while files are looked for that nobody needs.
+    /// Whether there may be files on the disk that nobody needs.
+    littered: AtomicBool,
+    /// Held while they are looked for.
     sweeping: Arc<tokio::sync::Mutex<()>>,
     background: TaskTracker,
 }
@@ -90,6 +95,7 @@ impl Delivery {
             renewing: Cache::builder().max_capacity(100_000).time_to_live(RENEWED).build(),
             renewals: Arc::new(Semaphore::new(RENEWALS)),
             storing: Arc::new(Semaphore::new(STORING)),
+            littered: AtomicBool::new(false),
             sweeping: Arc::default(),
             background: TaskTracker::new(),
         }
@@ -227,23 +233,18 @@ impl Chore for Listen {
     const EVERY: Duration = Duration::from_secs(5);
 
     async fn round(&self, _: &Cancel) -> Result<()> {
-        catch_up(&self.0).await
+        catch_up(&self.0).await?;
+        sweep(&self.0);
+        Ok(())
     }
 }
 
 async fn catch_up(services: &Arc<Services>) -> Result<()> {
     let this = services.clone();
     let hear = move |heard| {
-        if this.delivery.hear(heard)
-            && let Ok(sweeping) = this.delivery.sweeping.clone().try_lock_owned()
-        {
-            let these = this.clone();
-            this.delivery.background.spawn(async move {
-                let _sweeping = sweeping;
-                if let Err(error) = sweep(&these).await {
-                    tracing::warn!(%error, cause = error.cause, "the cache on the disk was not swept");
-                }
-            });
+        if this.delivery.hear(heard) {
+            this.delivery.littered.store(true, Ordering::Release);
+            sweep(&this);
         }
     };
     services.delivery.feed.caught_up(&services.database, hear).await
@@ -299,8 +300,28 @@ async fn fallback(
     }
 }
 
+/// Has files that nobody needs removed, unless somebody is at it; what that one missed is for the next round.
+fn sweep(services: &Arc<Services>) {
+    let delivery = &services.delivery;
+    if !delivery.littered.load(Ordering::Acquire) {
+        return;
+    }
+    let Ok(sweeping) = delivery.sweeping.clone().try_lock_owned() else { return };
+    let this = services.clone();
+    delivery.background.spawn(async move {
+        let _sweeping = sweeping;
+        while this.delivery.littered.swap(false, Ordering::AcqRel) {
+            if let Err(error) = remove_orphans(&this).await {
+                this.delivery.littered.store(true, Ordering::Release);
+                tracing::warn!(%error, cause = error.cause, "the cache on the disk was not swept");
+                return;
+            }
+        }
+    });
+}
+
 /// Removes pictures from the disk whose originals have gone.
-async fn sweep(services: &Services) -> Result<()> {
+async fn remove_orphans(services: &Services) -> Result<()> {
     let pictures = &services.delivery.pictures;
     for some in pictures.images().await.chunks(SWEPT) {
         let query = ImagesThere { user_id: None, ids: some.to_vec() };
