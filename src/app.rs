@@ -167,7 +167,7 @@ impl App {
         let listener = if config.roles.has(Role::Api) {
             let port = config.http.port;
             let listen = |cause| StartError::Listen { port, cause };
-            Some(serve::bind(&config.http).await.map_err(listen)?)
+            Some(serve::bind(&config.http).map_err(listen)?)
         } else {
             None
         };

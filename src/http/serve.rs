@@ -21,7 +21,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -65,6 +65,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 const LAST_CALL: Duration = Duration::from_secs(1);
 /// Connections at a time; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 8192;
+/// Connections that stand in line to be accepted, if the system allows as many. Whoever does not fit in tries again after a second.
+const IN_LINE: u32 = 4096;
 /// Longest request id that we take from a client.
 const MAX_REQUEST_ID: usize = 128;
 
@@ -84,20 +86,28 @@ type Routes = BoxedFilter<(Response,)>;
 ///
 /// # Errors
 /// When the address is taken, or not ours.
-pub async fn bind(settings: &config::Http) -> io::Result<TcpListener> {
+pub fn bind(settings: &config::Http) -> io::Result<TcpListener> {
     match settings.host {
-        Some(host) => TcpListener::bind(SocketAddr::new(host, settings.port)).await,
+        Some(host) => listen(SocketAddr::new(host, settings.port)),
         None => {
             let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), settings.port);
-            match TcpListener::bind(both).await {
+            match listen(both) {
                 Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                    let old = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), settings.port);
-                    TcpListener::bind(old).await
+                    listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), settings.port))
                 }
                 bound => bound,
             }
         }
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    // A new process takes the place of one that has just ended.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(IN_LINE)
 }
 
 /// Serves until `stop`, then finishes the requests that are under way, at most for `patience`.

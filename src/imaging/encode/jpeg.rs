@@ -168,7 +168,7 @@ fn area((width, height): (u32, u32)) -> u64 {
     u64::from(width) * u64::from(height)
 }
 
-/// At these qualities of jpegli's, luma and chroma together need no more bytes, by the standard's Huffman tables, than with a common
+/// At these qualities of jpegli's, luma and chroma together need hardly more bytes, by the standard's Huffman tables, than with a common
 /// encoder at `quality`, for a better look: the coarser, the more those tables waste. The highest qualities are kept.
 fn plain(quality: u8) -> [u8; 2] {
     let coarse = 80_u8.saturating_sub(quality);
