@@ -98,7 +98,8 @@ fn settings(quality: u8, spec: &Spec, size: (u32, u32)) -> Result<Settings, Stri
         Profile::Fast => {
             let [luma, color] = plain(quality);
             let less = u8::from(is_small && !full_color);
-            (Library::Turbo, luma.saturating_sub(less).max(1), color.saturating_sub(less).max(1))
+            let (luma, color) = (luma.saturating_sub(less), color.saturating_sub(2 * less));
+            (Library::Turbo, luma.max(1), color.max(1))
         }
     };
     let ([luma, _], [_, color]) = (scaled(luma, full_color)?, scaled(color, full_color)?);
@@ -173,7 +174,7 @@ fn area((width, height): (u32, u32)) -> u64 {
 fn plain(quality: u8) -> [u8; 2] {
     let coarse = 80_u8.saturating_sub(quality);
     let most = (quality / 9).min(FULL_COLOR.saturating_sub(quality) / 2);
-    [quality - (3 + coarse / 13).min(most), quality - (coarse / 8).min(most)]
+    [quality - (3 + coarse / 13).min(most), quality + most.min(1) - (coarse / 8).min(most)]
 }
 
 /// Both tables of jpegli at a quality. Lower than jpegli's own scale goes, the numbers grow as fast as those of the standard do,
