@@ -368,7 +368,7 @@ fn stand_back() {
     #[cfg(target_os = "linux")]
     const NICE: i32 = 5;
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICE);
+    let _ = rustix::process::nice(NICE);
 }
 
 fn timed_out(timeout: Duration) -> Error {
