@@ -58,7 +58,7 @@ impl Files {
             // What is too much, or too old, goes when it is asked to.
             kept.run_pending_tasks();
             tokio::spawn(async move {
-                tokio::time::sleep(KEPT).await;
+                tokio::time::sleep(KEPT + Duration::from_secs(1)).await;
                 kept.run_pending_tasks();
             });
             Ok(file)
