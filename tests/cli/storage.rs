@@ -166,10 +166,9 @@ async fn a_copy_that_is_killed_goes_on_where_it_was() {
     for n in 0..PICTURES {
         ada.upload(&serving, picture(n)).await;
     }
-    // So that a busy machine has two seconds to signal in.
-    server.slow_down(Duration::from_millis(400));
+    server.slow_down(Duration::from_millis(150));
     let jobs = [COPY, &["--jobs", "2"]].concat();
-    for (signal, puts) in [("KILL", 5), ("INT", 10)] {
+    for (signal, puts) in [("KILL", 5), ("TERM", 10)] {
         let mut copying = shell.command(&jobs).spawn().unwrap();
         eventually(|| (server.puts() >= puts).then_some(()));
         let pid = copying.id().to_string();
