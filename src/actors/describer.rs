@@ -8,16 +8,15 @@ use chrono::TimeDelta;
 use super::{address::Address, doorbell::Doorbell, rounds::Chore, transformer::Transformer};
 use crate::{
     adapters::{
-        Resource,
         db::{
             Db,
             facts::{Describe, TakeUndescribed, Undescribed},
             now,
         },
-        storage::{GetObject, Storage},
+        storage::{GetObject, Storage, out_of_reach},
     },
     domain::{
-        error::{Code, Error, Result},
+        error::{Error, Result},
         image::Facts,
         job::Cancel,
     },
@@ -81,12 +80,7 @@ impl Describer {
     async fn look_at(&self, image: &Undescribed, cancel: &Cancel) -> Result<Facts> {
         let place = self.transformer.admit_job(&[image.object.size]).await?;
         let object = image.object.clone();
-        let input =
-            self.storage.ask(GetObject { object }).await.map_err(|error| match error.code {
-                // The row is there and its object is not: being deleted in this moment, or out of reach.
-                Code::NotFound => Error::unavailable(Storage::WHAT, error),
-                _ => error,
-            })?;
+        let input = self.storage.ask(GetObject { object }).await.map_err(out_of_reach)?;
         let described = self.transformer.describe(place, input, cancel.clone()).await;
         described.map_err(|failure| match failure {
             Failure::Refused(error) => error,

@@ -9,14 +9,8 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use super::flights::Flights;
 use crate::{
     actors::address::Address,
-    adapters::{
-        Resource,
-        storage::{GetObject, Storage},
-    },
-    domain::{
-        error::{Code, Error, Result},
-        object::Object,
-    },
+    adapters::storage::{GetObject, Storage, out_of_reach},
+    domain::{error::Result, object::Object},
 };
 
 /// How long a file is kept.
@@ -63,9 +57,6 @@ impl Files {
             });
             Ok(file)
         };
-        self.fetching.join(key, work).await.flatten().map_err(|error| match error.code {
-            Code::NotFound => Error::unavailable(Storage::WHAT, error),
-            _ => error,
-        })
+        self.fetching.join(key, work).await.flatten().map_err(out_of_reach)
     }
 }

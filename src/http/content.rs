@@ -10,10 +10,7 @@ use warp::{
 
 use super::context::Request;
 use crate::{
-    adapters::{
-        Resource,
-        storage::{OpenObject, Storage},
-    },
+    adapters::storage::{OpenObject, out_of_reach},
     domain::{
         error::{Code, Error, Result},
         format::Format,
@@ -48,12 +45,7 @@ pub async fn serve(request: &Request, content: Content) -> Result<Response> {
     let whole = 0..size;
     let object =
         OpenObject { object: content.object, part: part.as_ref().unwrap_or(&whole).clone() };
-    let stream =
-        request.services().storage.ask(object).await.map_err(|error| match error.code {
-            // The row is there and its object is not: being deleted in this moment, or out of reach.
-            Code::NotFound => Error::unavailable(Storage::WHAT, error),
-            _ => error,
-        })?;
+    let stream = request.services().storage.ask(object).await.map_err(out_of_reach)?;
     let mut response = warp::reply::stream(stream).into_response();
     bounds(&mut response, content.format, size, part)?;
     describe(response, &version.etag)

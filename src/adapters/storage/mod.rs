@@ -8,7 +8,7 @@ use super::{Query, Resource};
 use crate::{
     config::{self, StorageKind},
     domain::{
-        error::{Error, Result},
+        error::{Code, Error, Result},
         object::Object,
     },
 };
@@ -96,6 +96,14 @@ impl Query<Storage> for PutObject {
         let backend = storage.backend.as_ref();
         let progress = self.body.progress();
         storage.guard.ask(backend, Some(progress), backend.put(&self.key, self.body)).await
+    }
+}
+
+/// What `error` says of an object whose row is there: it is never `not_found`, but being deleted in this moment, or out of reach.
+pub fn out_of_reach(error: Error) -> Error {
+    match error.code {
+        Code::NotFound => Error::unavailable(Storage::WHAT, error),
+        _ => error,
     }
 }
 
