@@ -1,5 +1,7 @@
 //! PNG, with its checksums; APNG up to the frames that are wanted.
 
+mod chunks;
+mod inflate;
 mod lines;
 mod unfilter;
 

@@ -1,10 +1,12 @@
 //! The rows of a PNG of eight bits a sample, one by one, with its checksums: nothing but a few rows is held.
 
 use png::{BitDepth, ColorType};
-use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::{
-    Meaning, broken, meaning, opened,
+    Meaning, broken,
+    chunks::Chunks,
+    inflate::Inflate,
+    meaning, opened,
     unfilter::{Filter, Pixel, ROWS, undo},
 };
 use crate::{
@@ -20,15 +22,11 @@ const INFLATED: usize = 256 << 10;
 
 /// A PNG that is unpacked.
 pub(in crate::imaging) struct Lines<'a> {
-    chunks: Chunks<'a>,
-    /// What is left of the chunk of pixels that was found last.
-    packed: &'a [u8],
-    inflate: Inflate,
+    /// Rows as they were stored, each behind the byte that names its filter.
+    inflate: Inflate<'a>,
     size: (u32, u32),
     kind: Kind,
-    /// Rows that are inflated together, each behind the byte that names its filter.
-    stored: Vec<u8>,
-    /// How many there is room for: a multiple of those that are undone together.
+    /// How many rows are inflated together: a multiple of those that are undone together.
     batch: u32,
     /// The last of the rows before them, as it was stored.
     above: Vec<Pixel>,
@@ -36,9 +34,7 @@ pub(in crate::imaging) struct Lines<'a> {
     rows: Vec<Pixel>,
     /// Rows that were handed over.
     row: u32,
-    /// Whether the end of what is deflated was seen, and its checksum.
-    is_unpacked: bool,
-    /// Whether all of the file was.
+    /// Whether all of the file was read.
     is_whole: bool,
     control: &'a Control,
 }
@@ -60,17 +56,13 @@ impl<'a> Lines<'a> {
         // Not more than there are, but for the last few.
         let batch = (INFLATED / length).clamp(1, info.height as usize).next_multiple_of(ROWS);
         let lines = Self {
-            chunks: Chunks::of(file),
-            packed: &[],
-            inflate: Inflate::new(true, 15),
+            inflate: Inflate::new(Chunks::of(file), length * batch),
             size: (info.width, info.height),
             kind,
-            stored: vec![0; length * batch],
             batch: u32::try_from(batch).unwrap_or(u32::MAX),
             above: vec![[0; 4]; width],
             rows: vec![[0; 4]; width * ROWS],
             row: 0,
-            is_unpacked: false,
             is_whole: false,
             control,
         };
@@ -80,21 +72,23 @@ impl<'a> Lines<'a> {
     /// Unpacks the next rows, if there are any left.
     fn unpack(&mut self) -> Result<(), Failure> {
         self.control.check()?;
-        let length = self.stored.len() / self.batch as usize;
-        let (index, left) = (self.row % self.batch, self.size.1 - self.row);
-        if index == 0 {
-            self.inflate(length * self.batch.min(left) as usize)?;
+        let length = self.above.len() * self.kind.samples() + 1;
+        let left = self.size.1 - self.row;
+        if self.row.is_multiple_of(self.batch) {
+            let wanted = length * self.batch.min(left) as usize;
+            if self.inflate.unpack(wanted).map_err(damaged)? < wanted {
+                return Err(damaged("rows are missing"));
+            }
         }
-        let mut filters = [Filter::None; ROWS];
-        let mut stored: [&[u8]; ROWS] = [&[]; ROWS];
-        let rows = self.stored.chunks_exact(length).skip(index as usize);
-        for (place, ((filter, stored), row)) in
-            (0..).zip(filters.iter_mut().zip(&mut stored).zip(rows))
-        {
-            if let [name, samples @ ..] = row {
-                // Below the last row is what was there before: it is undone, and not handed over.
-                let name = if place < left { *name } else { 0 };
-                *filter = Filter::of(name).ok_or_else(|| damaged("there is no such filter"))?;
+        let mut stored =
+            self.inflate.unpacked().chunks_exact(length).skip((self.row % self.batch) as usize);
+        // Below the last row is the first once more: it is undone, and not handed over.
+        let first = stored.next().unwrap_or_default();
+        let all = [Some(first), stored.next(), stored.next(), stored.next()];
+        let (mut filters, mut stored) = ([Filter::None; ROWS], [first; ROWS]);
+        for ((filter, stored), row) in filters.iter_mut().zip(&mut stored).zip(all) {
+            if let [name, samples @ ..] = row.unwrap_or(first) {
+                *filter = Filter::of(*name).ok_or_else(|| damaged("there is no such filter"))?;
                 *stored = samples;
             }
         }
@@ -110,36 +104,14 @@ impl<'a> Lines<'a> {
         self.kind.finish(rows);
         Ok(())
     }
-
-    /// Fills the first bytes of what is stored.
-    fn inflate(&mut self, wanted: usize) -> Result<(), Failure> {
-        let mut place = self.stored.get_mut(..wanted).unwrap_or_default();
-        while !place.is_empty() {
-            if self.packed.is_empty() {
-                self.packed = self.chunks.pixels()?.ok_or_else(|| damaged("rows are missing"))?;
-            }
-            let (written, status) = step(&mut self.inflate, &mut self.packed, place)?;
-            place = place.split_at_mut(written).1;
-            self.is_unpacked = matches!(status, Status::StreamEnd);
-            if self.is_unpacked && !place.is_empty() {
-                return Err(damaged("rows are missing"));
-            }
-        }
-        Ok(())
-    }
-
     /// Looks at what follows the pixels: the checksum of all, and the chunks up to the last.
     fn finish(&mut self) -> Result<(), Failure> {
-        while !self.is_unpacked {
+        // More rows than there are: nobody sees them.
+        while self.inflate.unpack(INFLATED).map_err(damaged)? > 0 {
             self.control.check()?;
-            if self.packed.is_empty() {
-                self.packed = self.chunks.pixels()?.ok_or_else(|| damaged("it ends too early"))?;
-            }
-            // More rows than there are: nobody sees them.
-            let (_, status) = step(&mut self.inflate, &mut self.packed, &mut self.stored)?;
-            self.is_unpacked = matches!(status, Status::StreamEnd);
         }
-        while self.chunks.next()?.0 != *b"IEND" {}
+        let chunks = self.inflate.chunks();
+        while chunks.next().map_err(damaged)?.0 != *b"IEND" {}
         self.is_whole = true;
         Ok(())
     }
@@ -171,62 +143,8 @@ impl Rows for Lines<'_> {
     }
 }
 
-/// Inflates as much of `packed` as `place` has room for; says how many bytes it was.
-fn step(
-    inflate: &mut Inflate,
-    packed: &mut &[u8],
-    place: &mut [u8],
-) -> Result<(usize, Status), Failure> {
-    let (read, written) = (inflate.total_in(), inflate.total_out());
-    let status = inflate
-        .decompress(packed, place, InflateFlush::NoFlush)
-        .map_err(|cause| damaged(cause.as_str()))?;
-    let count = |from: u64, to: u64| usize::try_from(to - from).unwrap_or(usize::MAX);
-    let read = count(read, inflate.total_in());
-    *packed = packed.get(read..).unwrap_or_default();
-    Ok((count(written, inflate.total_out()), status))
-}
-
 fn damaged(cause: &str) -> Failure {
     broken(Format::Png, cause).into()
-}
-
-/// The chunks of a file that were not looked at yet.
-struct Chunks<'a>(&'a [u8]);
-
-impl<'a> Chunks<'a> {
-    fn of(file: &'a [u8]) -> Self {
-        const SIGNATURE: usize = 8;
-        Self(file.get(SIGNATURE..).unwrap_or_default())
-    }
-
-    /// The next one: its name, and what it holds.
-    fn next(&mut self) -> Result<([u8; 4], &'a [u8]), Failure> {
-        const NAME: usize = 4;
-        let chunk = || {
-            let (length, rest) = self.0.split_first_chunk::<4>()?;
-            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-            let (chunk, rest) = rest.split_at_checked(length.checked_add(NAME)?)?;
-            let (checksum, rest) = rest.split_first_chunk::<4>()?;
-            let (name, data) = chunk.split_first_chunk::<NAME>()?;
-            let is_right = zlib_rs::crc32::crc32(0, chunk) == u32::from_be_bytes(*checksum);
-            Some((*name, data, rest, is_right))
-        };
-        let (name, data, rest, is_right) = chunk().ok_or_else(|| damaged("it ends too early"))?;
-        self.0 = rest;
-        if is_right { Ok((name, data)) } else { Err(damaged("a checksum is wrong")) }
-    }
-
-    /// What the next chunk of pixels holds, if there is one before the end.
-    fn pixels(&mut self) -> Result<Option<&'a [u8]>, Failure> {
-        loop {
-            match self.next()? {
-                (name, data) if name == *b"IDAT" => return Ok(Some(data)),
-                (name, _) if name == *b"IEND" => return Ok(None),
-                _ => {}
-            }
-        }
-    }
 }
 
 /// What the samples of a pixel are.
