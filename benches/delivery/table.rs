@@ -117,10 +117,14 @@ pub fn cold(
 /// In what the results of `ours` are worse than those of `peer`.
 fn worse(looks: &[(Tool, Looks)], ours: Tool, peer: Tool) -> Vec<String> {
     let of = |tool| looks.iter().find(|(other, _)| *other == tool).map(|(_, looks)| looks);
+    let is_in_gamma_light = peer == Tool::Ipx;
     let (Some(ours), Some(peer)) = (of(ours), of(peer)) else { return Vec::new() };
     let mut missed = Vec::new();
-    let short = -(ours.linear - peer.linear).min(ours.gamma - peer.gamma);
-    // What the scores of one picture differ by when nobody sees it, as in `make bench-engine`.
+    let (linear, gamma) = (peer.linear - ours.linear, peer.gamma - ours.gamma);
+    // As in `make bench-engine`: oximg mixes in linear light, as we do; sharp in gamma light, which scores the best in gamma light and the worst
+    // in linear light whatever else it does.
+    let short = if is_in_gamma_light { f64::midpoint(linear, gamma) } else { linear.max(gamma) };
+    // What the scores of one picture differ by when nobody sees it.
     if short > 0.1 {
         missed.push(format!("{short:.2} points"));
     }

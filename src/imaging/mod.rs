@@ -75,7 +75,7 @@ use crate::domain::{
 };
 
 /// Goes up whenever the same bytes and spec may give another picture than before.
-pub const ENGINE: i32 = 6;
+pub const ENGINE: i32 = 7;
 
 /// A picture that was made.
 #[derive(Debug, Clone)]

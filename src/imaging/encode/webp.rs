@@ -19,6 +19,9 @@ use crate::{
 /// libwebp's trade of time for size: 0 is the quickest, 6 the slowest, 4 its own choice. Of photographs 4 makes files that are 0 to 6 %
 /// smaller at the same score, in twice the time and more.
 const QUICK: i32 = 2;
+/// How strongly the edges between blocks are smoothed, of 100. With libwebp's own choice, 60, photographs score a tenth of a point of SSIMULACRA2
+/// less, in as many bytes.
+const SMOOTHING: i32 = 85;
 /// The format's own limit.
 pub(super) const MAX_SIDE: u32 = 16_383;
 
@@ -35,7 +38,8 @@ pub(super) fn encode(
     let mut config =
         WebPConfig::new().map_err(|()| Error::internal("libwebp has another version"))?;
     config.lossless = spec.lossless.into();
-    config.quality = quality.into();
+    config.quality = nominal(quality, spec.profile);
+    config.filter_strength = SMOOTHING;
     // Colours of transparent pixels are part of every pixel as it is.
     config.exact = spec.lossless.into();
     if spec.profile == Profile::Fast || !spec.lossless {
@@ -58,6 +62,16 @@ pub(super) fn encode(
     complete(&mut bytes, picture.has_alpha, u32::try_from(time).unwrap_or(0))
         .ok_or_else(|| Error::internal("libwebp wrote a container of another shape"))?;
     Ok(bytes)
+}
+
+/// The quality for libwebp. [`QUICK`] makes larger files than libwebp's own choice does at the same number: where speed counts for more, they are brought
+/// back to that. The highest qualities are kept.
+fn nominal(quality: u8, profile: Profile) -> f32 {
+    let quality = f32::from(quality);
+    match profile {
+        Profile::Best => quality,
+        Profile::Fast => (quality - (100.0 - quality).min(20.0) / 8.0).max(1.0),
+    }
 }
 
 /// Adds what the encoder can't know: that places where a frame was cleared are transparent, and how long the last frame is
