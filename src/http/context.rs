@@ -8,8 +8,7 @@ use std::{
 use tokio::sync::watch;
 use warp::{
     Filter,
-    filters::path::FullPath,
-    http::{HeaderMap, header},
+    http::{HeaderMap, Uri, header},
 };
 
 use crate::{
@@ -56,26 +55,26 @@ impl Context {
         &self,
     ) -> impl Filter<Extract = (Request,), Error = warp::Rejection> + Clone + use<> {
         let context = self.clone();
-        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        warp::any()
-            .map(move || context.clone())
-            .and(warp::path::full())
-            .and(query)
-            .and(warp::header::headers_cloned())
-            .and(warp::ext::get::<Peer>())
-            .map(|context, path: FullPath, query, headers, Peer(peer)| Request {
-                context,
-                path: path.as_str().to_owned(),
-                query,
+        warp::header::headers_cloned().and(warp::ext::get::<Asked>()).map(
+            move |headers, Asked { uri, peer }: Asked| Request {
+                context: context.clone(),
+                path: uri.path().to_owned(),
+                query: uri.query().unwrap_or_default().to_owned(),
                 headers,
                 peer,
-            })
+            },
+        )
     }
 }
 
-/// The address at the other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+/// What was asked for, and the address at the other end of the connection.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// As sent.
+    pub uri: Uri,
+    /// The client, or what stands before it.
+    pub peer: SocketAddr,
+}
 
 /// A request without its body.
 pub struct Request {

@@ -41,7 +41,7 @@ use warp::{
 };
 
 use super::{
-    context::{Context, Peer},
+    context::{Asked, Context},
     delivery,
     gate::Gate,
     openapi::OPENAPI,
@@ -77,10 +77,35 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 type AnyBody<E> = UnsyncBoxBody<Bytes, E>;
 type Exchange =
     BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<warp::Error>>, Infallible>;
-type Answer =
-    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<AnyError>>, Infallible>;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 type Routes = BoxedFilter<(Response,)>;
+
+/// What answers each request.
+trait Answers:
+    Service<
+        Request<Incoming>,
+        Response = warp::http::Response<AnyBody<AnyError>>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<
+            Request<Incoming>,
+            Response = warp::http::Response<AnyBody<AnyError>>,
+            Error = Infallible,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 /// Binds the listener: to `host`, or else to every address of both families.
 ///
@@ -229,41 +254,25 @@ fn last_in_line(listener: TcpListener, places: &Arc<Semaphore>) -> io::Result<Ve
     Ok(accepted)
 }
 
-/// A service that tells each request where it came from.
-fn with_peer<S, B>(
-    service: S,
-    peer: SocketAddr,
-    begun: CancellationToken,
-) -> impl Service<
-    Request<Incoming>,
-    Response = warp::http::Response<B>,
-    Error = Infallible,
-    Future: Send,
-> + Clone
-where
-    S: Service<
-            Request<Incoming>,
-            Response = warp::http::Response<B>,
-            Error = Infallible,
-            Future: Send,
-        > + Clone,
-{
+/// A service that is told with each request what was asked for, and by whom.
+fn with_peer(service: impl Answers, peer: SocketAddr, begun: CancellationToken) -> impl Answers {
     service.map_request(move |mut request: Request<Incoming>| {
         begun.cancel();
-        request.extensions_mut().insert(Peer(peer));
+        let uri = request.uri().clone();
+        request.extensions_mut().insert(Asked { uri, peer });
         request
     })
 }
 
 /// One request, from the connection to the answer.
-fn exchange(context: &Context) -> Result<Answer> {
+fn exchange(context: &Context) -> Result<impl Answers> {
     let gate = Gate::new(&OPENAPI).map_err(Error::internal)?;
     let (pictures, others) = (delivery::routes(context), super::routes(context));
     Ok(layered(gate, pictures, others, &context.settings().allowed_origins))
 }
 
 /// What lies around the routes: the gate and the log, then CORS, then compression.
-fn layered(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> Answer {
+fn layered(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> impl Answers {
     let gate = Arc::new(gate);
     let exchange = |routes: Routes| {
         let gate = gate.clone();
@@ -287,14 +296,17 @@ fn layered(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> 
         response.map(UnsyncBoxBody::new)
     });
     let others = CompressionLayer::new().layer(Exchange::new(others));
-    let others = Answer::new(others.map_response(|response| response.map(UnsyncBoxBody::new)));
-    Answer::new(tower::service_fn(move |request: Request<Incoming>| {
+    let others = others.map_response(|response| response.map(UnsyncBoxBody::new));
+    // Cloned for every request: one that goes another way is not.
+    let both = Arc::new((pictures, others));
+    tower::service_fn(move |request: Request<Incoming>| {
+        let (pictures, others) = &*both;
         if request.uri().path().starts_with(link::PREFIX) {
             Either::Left(pictures.clone().oneshot(request))
         } else {
             Either::Right(others.clone().oneshot(request))
         }
-    }))
+    })
 }
 
 async fn answer(gate: &Gate, routes: Routes, mut request: Request<Incoming>) -> Response {

@@ -122,7 +122,7 @@ impl Feed {
         if self.since(&self.0.failed) < PAUSE {
             return Err(Error::unavailable(Db::WHAT, "changes could not be read a moment ago"));
         }
-        let heard = self.listen(position, database, &apply).await;
+        let heard = Box::pin(self.listen(position, database, &apply)).await;
         if heard.is_err() {
             self.0.failed.store(Self::at(self.0.born.elapsed()), Ordering::Release);
         }

@@ -61,7 +61,7 @@ pub(super) async fn find(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<F
     }
     let (these, this) = (services.clone(), plan.clone());
     let work = || async move { search(&these, &this).await };
-    delivery.searches.join(plan.key, work).await?
+    Box::pin(delivery.searches.join(plan.key, work)).await?
 }
 
 /// Looks everywhere but in the memory, and remembers what is found.

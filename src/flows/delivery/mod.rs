@@ -201,7 +201,7 @@ async fn shown(
     let plan = match plan(services, ask).await {
         Ok(plan) => plan,
         Err(Refusal { error, right }) => {
-            return fallback(services, ask, right.as_ref(), error).await;
+            return Box::pin(fallback(services, ask, right.as_ref(), error)).await;
         }
     };
     if plan.expires().is_some_and(|until| until <= SystemTime::now()) {
@@ -212,15 +212,15 @@ async fn shown(
     let finding = find::find(services, &plan);
     let found = match patience {
         Some(patience) => match tokio::time::timeout(patience, finding).await {
-            Ok(Err(error)) if is_slow(&error) => return later(services, &plan).await,
+            Ok(Err(error)) if is_slow(&error) => return Box::pin(later(services, &plan)).await,
             Ok(found) => found,
-            Err(_) => return later(services, &plan).await,
+            Err(_) => return Box::pin(later(services, &plan)).await,
         },
         None => finding.await,
     };
     match found {
         Ok(found) => Ok(Delivered::Picture { found, plan, instead_of: None }),
-        Err(error) => fallback(services, ask, Some(&plan.right), error).await,
+        Err(error) => Box::pin(fallback(services, ask, Some(&plan.right), error)).await,
     }
 }
 
@@ -260,7 +260,8 @@ async fn plan(services: &Services, ask: &Ask) -> Result<Arc<Plan>, Refusal> {
     if let Some(plan) = plans.get(&key).filter(|plan| plan.is_current()) {
         return Ok(plan);
     }
-    let plan = Arc::new(planner(services).plan(ask).await?);
+    // On the heap, as all that is not for what is known and at hand: otherwise each answer would take as much memory as the longest way.
+    let plan = Arc::new(Box::pin(planner(services).plan(ask)).await?);
     if plan.can_be_kept() {
         plans.insert(key, plan.clone());
     }
