@@ -31,6 +31,8 @@ pub(super) struct Inflate<'a> {
     state: State,
     /// Whether the block is the last.
     is_last: bool,
+    /// Whether the tables hold the codes that every stream may use: as many blocks as there are, they are made once in a row.
+    is_fixed: bool,
     literals: Table<2048>,
     distances: Table<256>,
     /// What was unpacked: from `start` to `given` it is what was asked for last, up to `end` it is there.
@@ -66,6 +68,7 @@ impl<'a> Inflate<'a> {
             bits: Bits::new(chunks),
             state: State::Start,
             is_last: false,
+            is_fixed: false,
             literals: Table::new(),
             distances: Table::new(),
             buffer: vec![0; WINDOW + most + SLACK],
@@ -148,6 +151,7 @@ impl<'a> Inflate<'a> {
                 }
                 State::Stored(length.into())
             }
+            1 if self.is_fixed => State::Coded,
             1 => {
                 // 3.2.6
                 let mut lengths = [8; LITERALS];
@@ -160,9 +164,11 @@ impl<'a> Inflate<'a> {
                 }
                 self.literals.build(&lengths, literal, false)?;
                 self.distances.build(&[5; DISTANCES], distance, false)?;
+                self.is_fixed = true;
                 State::Coded
             }
             2 => {
+                self.is_fixed = false;
                 self.codes()?;
                 State::Coded
             }
@@ -347,7 +353,7 @@ impl<'a> Inflate<'a> {
         fill!();
         let mut entry = literals.find(held);
         loop {
-            // There is room for any match, as long as the limit was not reached.
+            // There is room for any match, as long as the limit was not passed.
             let room = buffer.get_mut(end..).and_then(|rest| rest.first_chunk_mut::<SLACK>());
             let Some([first, second, third, ..]) = room else { break };
             if entry.is_literal() {

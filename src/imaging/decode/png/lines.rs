@@ -56,7 +56,8 @@ impl<'a> Lines<'a> {
         // Not more than there are, but for the last few.
         let batch = (INFLATED / length).clamp(1, info.height as usize).next_multiple_of(ROWS);
         let lines = Self {
-            inflate: Inflate::new(Chunks::of(file), length * batch),
+            // What follows a small picture may be much.
+            inflate: Inflate::new(Chunks::of(file), INFLATED.max(length * batch)),
             size: (info.width, info.height),
             kind,
             batch: u32::try_from(batch).unwrap_or(u32::MAX),

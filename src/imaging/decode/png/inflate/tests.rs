@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use zlib_rs::{
-    DeflateConfig, Inflate as Inflater, InflateFlush, ReturnCode, Status, Strategy as Way,
-    compress_bound, compress_slice,
+    Deflate, DeflateConfig, DeflateFlush, Inflate as Inflater, InflateFlush, ReturnCode, Status,
+    Strategy as Way, compress_bound, compress_slice,
 };
 
 use super::{super::chunks::Chunks, Inflate};
@@ -157,6 +157,37 @@ fn fixed() -> Writer {
 /// Codes are written from their highest bit on.
 fn code(writer: &mut Writer, code: u32, bits: u32) {
     writer.number(code.reverse_bits() >> (32 - bits), bits);
+}
+
+#[test]
+fn blocks_of_all_kinds_follow_each_other() {
+    let bytes = b"pixels, pixels and more of these pixels".repeat(50);
+    let mut writer = Writer(vec![]);
+    // Four blocks of nothing by the fixed codes, which are five bytes.
+    let nothing = |writer: &mut Writer, last| {
+        for block in 0..4 {
+            writer.number(u32::from(block == 3 && last), 1).number(1, 2);
+            code(writer, 0, 7);
+        }
+    };
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        nothing(&mut writer, false);
+        nothing(&mut writer, false);
+        // A block with codes of its own, and one that is stored, and empty.
+        let mut deflate = Deflate::new(9, false, 15);
+        let mut place = vec![0; 4096];
+        deflate.compress(&bytes, &mut place, DeflateFlush::SyncFlush).unwrap();
+        for byte in &place[..usize::try_from(deflate.total_out()).unwrap()] {
+            writer.number((*byte).into(), 8);
+        }
+        all.extend(&bytes);
+    }
+    nothing(&mut writer, true);
+    for piece in [1, 100, 1 << 16] {
+        let file = file(&writer.stream(&all), &[1, 7, 40, 41, 42]);
+        assert_eq!(unpacked(&file, piece).unwrap(), all);
+    }
 }
 
 #[test]
