@@ -316,15 +316,22 @@ fn packing(format: Format, spec: &Spec, last: Raster, is_opaque: bool) -> u64 {
     match format {
         Format::Jpeg => encode::held_for_jpeg(spec, last.size()),
         Format::Webp if spec.lossless => 84,
-        // Luma and chroma, and the file.
-        Format::Webp if is_opaque && last.frames == 1 => 12,
-        // Alpha is packed without loss.
-        Format::Webp => 42,
+        // Luma and chroma, and the file; alpha is packed without loss.
+        Format::Webp => {
+            let packing = if is_opaque && last.frames == 1 { 12 } else { 42 };
+            // What the file of a small one is packed from.
+            packing + if is_thorough(spec, last) { 8 } else { 0 }
+        }
         Format::Avif => encode::held_for_avif(spec),
         Format::Gif => 16,
         Format::Qoi | Format::Bmp => 14,
         _ => 20,
     }
+}
+
+/// Whether it is written as WebP with more effort than others.
+fn is_thorough(spec: &Spec, last: Raster) -> bool {
+    last.frames == 1 && encode::is_thorough(spec, last.size())
 }
 
 /// Bytes a pixel of a file at its worst.
@@ -357,10 +364,11 @@ fn encoding(format: Format, spec: &Spec, last: Raster, is_opaque: bool) -> u64 {
         (Format::Png, Profile::Best) => 90,
         (Format::Png, Profile::Fast) => 20,
         (Format::Webp, _) if spec.lossless => 850,
+        // What is small gets more effort.
+        (Format::Webp, _) if is_opaque && is_thorough(spec, last) => 75,
         (Format::Webp, _) if is_opaque => 28,
         // What is packed without loss takes the most of it.
         (Format::Webp, _) => 130,
-        // What is small gets more effort.
         (Format::Avif, Profile::Best) if encode::is_whole(last.size()) => 1000,
         (Format::Avif, Profile::Best) => 400,
         (Format::Avif, Profile::Fast) if encode::is_whole(last.size()) => 400,

@@ -19,6 +19,7 @@ pub(super) use self::{
     jpeg::{held as held_for_jpeg, is_progressive},
     sample::{is_whole, judged},
     search::Encoded,
+    webp::is_thorough,
 };
 use super::{
     control::{Control, Failure},
