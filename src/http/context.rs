@@ -55,8 +55,8 @@ impl Context {
         &self,
     ) -> impl Filter<Extract = (Request,), Error = warp::Rejection> + Clone + use<> {
         let context = self.clone();
-        warp::header::headers_cloned().and(warp::ext::get::<Asked>()).map(
-            move |headers, Asked { uri, peer }: Asked| Request {
+        warp::header::headers_cloned().and(warp::ext::get::<Arrival>()).map(
+            move |headers, Arrival { uri, peer }: Arrival| Request {
                 context: context.clone(),
                 path: uri.path().to_owned(),
                 query: uri.query().unwrap_or_default().to_owned(),
@@ -69,7 +69,7 @@ impl Context {
 
 /// What was asked for, and the address at the other end of the connection.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Arrival {
     /// As sent.
     pub uri: Uri,
     /// The client, or what stands before it.

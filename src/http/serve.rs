@@ -12,13 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::Either};
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulConnection},
-    service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -41,7 +40,7 @@ use warp::{
 };
 
 use super::{
-    context::{Asked, Context},
+    context::{Arrival, Context},
     delivery,
     gate::Gate,
     openapi::OPENAPI,
@@ -75,37 +74,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A body whose kind is forgotten; without it the layers' types don't fit hyper's bounds.
 type AnyBody<E> = UnsyncBoxBody<Bytes, E>;
-type Exchange =
-    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<warp::Error>>, Infallible>;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
+type Answer = warp::http::Response<AnyBody<AnyError>>;
+type Layered<B> =
+    BoxCloneSyncService<Request<Incoming>, warp::http::Response<AnyBody<B>>, Infallible>;
 type Routes = BoxedFilter<(Response,)>;
-
-/// What answers each request.
-trait Answers:
-    Service<
-        Request<Incoming>,
-        Response = warp::http::Response<AnyBody<AnyError>>,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> Answers for S where
-    S: Service<
-            Request<Incoming>,
-            Response = warp::http::Response<AnyBody<AnyError>>,
-            Error = Infallible,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
 
 /// Binds the listener: to `host`, or else to every address of both families.
 ///
@@ -145,7 +118,7 @@ pub async fn serve(
     stop: CancellationToken,
     patience: Duration,
 ) -> Result<()> {
-    let exchange = exchange(&context)?;
+    let exchange = Arc::new(Exchange::of(&context)?);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -154,10 +127,14 @@ pub async fn serve(
     http.http2().timer(TokioTimer::new()).keep_alive_interval(SILENCE).keep_alive_timeout(SILENCE);
     let begin = |(stream, peer, place): Accepted| {
         let begun = CancellationToken::new();
-        let service = with_peer(exchange.clone(), peer, begun.clone());
-        let connection = http
-            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
-            .into_owned();
+        let (exchange, has_begun) = (exchange.clone(), begun.clone());
+        let service = service_fn(move |request| {
+            has_begun.cancel();
+            let exchange = exchange.clone();
+            async move { Ok::<_, Infallible>(exchange.answer(request, peer).await) }
+        });
+        let connection =
+            http.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let exchanging = exchange_until(connection, begun, stop.clone());
         let cut = cut.clone();
         connections.spawn(async move {
@@ -254,59 +231,60 @@ fn last_in_line(listener: TcpListener, places: &Arc<Semaphore>) -> io::Result<Ve
     Ok(accepted)
 }
 
-/// A service that is told with each request what was asked for, and by whom.
-fn with_peer(service: impl Answers, peer: SocketAddr, begun: CancellationToken) -> impl Answers {
-    service.map_request(move |mut request: Request<Incoming>| {
-        begun.cancel();
+/// What every request goes through, from the connection to the answer.
+struct Exchange {
+    gate: Arc<Gate>,
+    /// Pictures by URL say themselves who may see them, which is everybody, and are as small as they get: nothing lies around them.
+    pictures: Routes,
+    /// All others, with CORS and compression around them.
+    others: Layered<AnyError>,
+}
+
+impl Exchange {
+    fn of(context: &Context) -> Result<Self> {
+        let gate = Gate::new(&OPENAPI).map_err(Error::internal)?;
+        let (pictures, others) = (delivery::routes(context), super::routes(context));
+        Ok(Self::new(gate, pictures, others, &context.settings().allowed_origins))
+    }
+
+    fn new(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> Self {
+        let gate = Arc::new(gate);
+        let others = {
+            let gate = gate.clone();
+            tower::service_fn(move |request| {
+                let (gate, routes) = (gate.clone(), others.clone());
+                async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
+            })
+        };
+        let others = option_layer(cors(origins)).layer(others).map_response(|mut response| {
+            // A preflight is answered by CORS itself.
+            if let Entry::Vacant(missing) = response.headers_mut().entry(REQUEST_ID)
+                && let Ok(value) = HeaderValue::from_str(&new_request_id())
+            {
+                missing.insert(value);
+            }
+            response.map(UnsyncBoxBody::new)
+        });
+        let others = CompressionLayer::new().layer(Layered::<warp::Error>::new(others));
+        let others = Layered::new(others.map_response(|response| response.map(UnsyncBoxBody::new)));
+        Self { gate, pictures, others }
+    }
+
+    /// Answers what came from `peer`.
+    async fn answer(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Answer {
         let uri = request.uri().clone();
-        request.extensions_mut().insert(Asked { uri, peer });
-        request
-    })
-}
-
-/// One request, from the connection to the answer.
-fn exchange(context: &Context) -> Result<impl Answers> {
-    let gate = Gate::new(&OPENAPI).map_err(Error::internal)?;
-    let (pictures, others) = (delivery::routes(context), super::routes(context));
-    Ok(layered(gate, pictures, others, &context.settings().allowed_origins))
-}
-
-/// What lies around the routes: the gate and the log, then CORS, then compression.
-fn layered(gate: Gate, pictures: Routes, others: Routes, origins: &[String]) -> impl Answers {
-    let gate = Arc::new(gate);
-    let exchange = |routes: Routes| {
-        let gate = gate.clone();
-        tower::service_fn(move |request| {
-            let (gate, routes) = (gate.clone(), routes.clone());
-            async move { Ok::<_, Infallible>(answer(&gate, routes, request).await) }
-        })
-    };
-    // They say themselves who may see them, which is everybody, and are as small as they get.
-    let pictures = exchange(pictures).map_response(|response: Response| {
-        delivery::open(response).map(|body| UnsyncBoxBody::new(body.map_err(AnyError::from)))
-    });
-    let others = exchange(others);
-    let others = option_layer(cors(origins)).layer(others).map_response(|mut response| {
-        // A preflight is answered by CORS itself.
-        if let Entry::Vacant(missing) = response.headers_mut().entry(REQUEST_ID)
-            && let Ok(value) = HeaderValue::from_str(&new_request_id())
-        {
-            missing.insert(value);
+        let is_picture = uri.path().starts_with(link::PREFIX);
+        request.extensions_mut().insert(Arrival { uri, peer });
+        if is_picture {
+            let response = answer(&self.gate, self.pictures.clone(), request).await;
+            return delivery::open(response)
+                .map(|body| UnsyncBoxBody::new(body.map_err(AnyError::from)));
         }
-        response.map(UnsyncBoxBody::new)
-    });
-    let others = CompressionLayer::new().layer(Exchange::new(others));
-    let others = others.map_response(|response| response.map(UnsyncBoxBody::new));
-    // Cloned for every request: one that goes another way is not.
-    let both = Arc::new((pictures, others));
-    tower::service_fn(move |request: Request<Incoming>| {
-        let (pictures, others) = &*both;
-        if request.uri().path().starts_with(link::PREFIX) {
-            Either::Left(pictures.clone().oneshot(request))
-        } else {
-            Either::Right(others.clone().oneshot(request))
+        match self.others.clone().oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
         }
-    })
+    }
 }
 
 async fn answer(gate: &Gate, routes: Routes, mut request: Request<Incoming>) -> Response {
@@ -444,7 +422,12 @@ mod tests {
         let well = warp::path("ready").map(|| Response::new("well".into()));
         let routes = routes.or(well).unify().boxed();
         let gate = Gate::new(&OPENAPI).unwrap();
-        let service = TowerToHyperService::new(layered(gate, routes.clone(), routes, &[]));
+        let exchange = Arc::new(Exchange::new(gate, routes.clone(), routes, &[]));
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let service = service_fn(move |request| {
+            let exchange = exchange.clone();
+            async move { Ok::<_, Infallible>(exchange.answer(request, peer).await) }
+        });
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let server = hyper::server::conn::http1::Builder::new();
         tokio::spawn(server.serve_connection(TokioIo::new(theirs), service));

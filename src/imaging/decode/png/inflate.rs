@@ -203,9 +203,7 @@ impl<'a> Inflate<'a> {
         let mut last = None;
         while !rest.is_empty() {
             // A code, and how often.
-            self.bits.need(7 + 7)?;
-            let entry = table.find(self.bits.held);
-            self.bits.skip(entry.length() & 0xff);
+            let (entry, _) = self.bits.symbol(&table, 7 + 7)?;
             let (length, times) = match entry.byte() {
                 16 => (last.ok_or("there is no length to repeat")?, 3 + self.bits.take(2)?),
                 17 => (0, 3 + self.bits.take(3)?),
@@ -272,40 +270,23 @@ impl<'a> Inflate<'a> {
 
     /// One literal or match.
     fn one(&mut self) -> Result<(), Damage> {
-        let (literals, distances) = (&self.literals, &self.distances);
-        self.bits.need(20)?;
-        let mut entry = literals.find(self.bits.held);
-        if let Some(longer) = literals.longer(entry, self.bits.held >> (entry.length() & 63)) {
-            self.bits.skip(entry.length() & 0xff);
-            entry = longer;
-        }
-        let read = self.bits.held;
-        self.bits.skip(entry.length() & 0xff);
+        let (entry, read) = self.bits.symbol(&self.literals, 20)?;
         if entry.is_literal() {
             *self.buffer.get_mut(self.end).ok_or(FULL)? = entry.byte();
             self.end += 1;
-            return Ok(());
-        }
-        if entry.is_special() {
-            if !entry.is_end() {
+        } else if entry.is_end() {
+            self.state = State::Block;
+        } else if entry.is_special() {
+            return Err(NO_CODE);
+        } else {
+            let length = entry.value(read);
+            let (entry, read) = self.bits.symbol(&self.distances, 28)?;
+            if entry.is_special() {
                 return Err(NO_CODE);
             }
-            self.state = State::Block;
-            return Ok(());
+            repeat(&mut self.buffer, self.end, entry.value(read), length)?;
+            self.end += length;
         }
-        let length = entry.value(read);
-        self.bits.need(28)?;
-        let mut entry = distances.find(self.bits.held);
-        if let Some(longer) = distances.longer(entry, self.bits.held >> (entry.length() & 63)) {
-            self.bits.skip(entry.length() & 0xff);
-            entry = longer;
-        }
-        if entry.is_special() {
-            return Err(NO_CODE);
-        }
-        repeat(&mut self.buffer, self.end, entry.value(self.bits.held), length)?;
-        self.bits.skip(entry.length() & 0xff);
-        self.end += length;
         Ok(())
     }
 
@@ -320,7 +301,7 @@ impl<'a> Inflate<'a> {
         self.quickly_by_any(limit)
     }
 
-    /// Shifts by numbers that are not known before take a third of the time.
+    /// With shifts that take any number from any register: photographs in a tenth less time.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "bmi2")]
     fn quickly_by_bmi2(&mut self, limit: usize) -> Result<(), Damage> {
@@ -346,12 +327,22 @@ impl<'a> Inflate<'a> {
         }
         macro_rules! skip {
             ($entry:expr) => {
-                held >>= $entry.length() & 63;
-                count = count.wrapping_sub($entry.length());
+                held >>= $entry.length_and_more() & 63;
+                count = count.wrapping_sub($entry.length_and_more());
             };
         }
         fill!();
         let mut entry = literals.find(held);
+        // The next symbol, unless the piece ends.
+        macro_rules! next {
+            () => {
+                if piece.len() < QUICK {
+                    break;
+                }
+                fill!();
+                entry = literals.find(held);
+            };
+        }
         loop {
             // There is room for any match, as long as the limit was not passed.
             let room = buffer.get_mut(end..).and_then(|rest| rest.first_chunk_mut::<SLACK>());
@@ -371,42 +362,31 @@ impl<'a> Inflate<'a> {
                         *third = entry.byte();
                         skip!(entry);
                         end += 1;
-                        if piece.len() < QUICK {
-                            break;
-                        }
-                        fill!();
-                        entry = literals.find(held);
+                        next!();
                         continue;
                     }
                 }
                 fill!();
             }
             if entry.is_special() {
+                if !entry.is_end() {
+                    skip!(entry);
+                    entry = literals.longer(entry, held).ok_or(NO_CODE)?;
+                }
+                if entry.is_literal() {
+                    *buffer.get_mut(end).ok_or(FULL)? = entry.byte();
+                    skip!(entry);
+                    end += 1;
+                    next!();
+                    continue;
+                }
                 if entry.is_end() {
                     skip!(entry);
                     self.state = State::Block;
                     break;
                 }
-                skip!(entry);
-                entry = literals.longer(entry, held).ok_or(NO_CODE)?;
-                if entry.is_literal() {
-                    *buffer.get_mut(end).ok_or(FULL)? = entry.byte();
-                    skip!(entry);
-                    end += 1;
-                    if piece.len() < QUICK {
-                        break;
-                    }
-                    fill!();
-                    entry = literals.find(held);
-                    continue;
-                }
                 if entry.is_special() {
-                    if !entry.is_end() {
-                        return Err(NO_CODE);
-                    }
-                    skip!(entry);
-                    self.state = State::Block;
-                    break;
+                    return Err(NO_CODE);
                 }
             }
             let length = entry.value(held);

@@ -1,5 +1,7 @@
 //! The rows of a PNG of eight bits a sample, one by one, with its checksums: nothing but a few rows is held.
 
+use std::iter;
+
 use png::{BitDepth, ColorType};
 
 use super::{
@@ -74,21 +76,20 @@ impl<'a> Lines<'a> {
     fn unpack(&mut self) -> Result<(), Failure> {
         self.control.check()?;
         let length = self.above.len() * self.kind.samples() + 1;
-        let left = self.size.1 - self.row;
         if self.row.is_multiple_of(self.batch) {
-            let wanted = length * self.batch.min(left) as usize;
+            let wanted = length * self.batch.min(self.size.1 - self.row) as usize;
             if self.inflate.unpack(wanted).map_err(damaged)? < wanted {
                 return Err(damaged("rows are missing"));
             }
         }
-        let mut stored =
-            self.inflate.unpacked().chunks_exact(length).skip((self.row % self.batch) as usize);
+        let index = (self.row % self.batch) as usize;
+        let mut left = self.inflate.unpacked().chunks_exact(length).skip(index).peekable();
         // Below the last row is the first once more: it is undone, and not handed over.
-        let first = stored.next().unwrap_or_default();
-        let all = [Some(first), stored.next(), stored.next(), stored.next()];
+        let first = left.peek().copied().unwrap_or_default();
         let (mut filters, mut stored) = ([Filter::None; ROWS], [first; ROWS]);
+        let all = left.chain(iter::repeat(first));
         for ((filter, stored), row) in filters.iter_mut().zip(&mut stored).zip(all) {
-            if let [name, samples @ ..] = row.unwrap_or(first) {
+            if let [name, samples @ ..] = row {
                 *filter = Filter::of(*name).ok_or_else(|| damaged("there is no such filter"))?;
                 *stored = samples;
             }
@@ -105,6 +106,7 @@ impl<'a> Lines<'a> {
         self.kind.finish(rows);
         Ok(())
     }
+
     /// Looks at what follows the pixels: the checksum of all, and the chunks up to the last.
     fn finish(&mut self) -> Result<(), Failure> {
         // More rows than there are: nobody sees them.

@@ -1,6 +1,9 @@
 //! The bits of a stream that comes in pieces.
 
-use super::super::chunks::{Chunks, Damage};
+use super::{
+    super::chunks::{Chunks, Damage},
+    table::{Entry, Table},
+};
 
 /// What was not read of a stream yet.
 pub(super) struct Bits<'a> {
@@ -58,6 +61,23 @@ impl<'a> Bits<'a> {
         let taken = self.held & ((1 << count) - 1);
         self.skip(count);
         Ok(u16::try_from(taken).unwrap_or(u16::MAX))
+    }
+
+    /// The next symbol, and the bits that begin with it, for its number. With that it may have so many.
+    pub(super) fn symbol<const N: usize>(
+        &mut self,
+        table: &Table<N>,
+        most: u32,
+    ) -> Result<(Entry, u64), Damage> {
+        self.need(most)?;
+        let mut entry = table.find(self.held);
+        if let Some(longer) = table.longer(entry, self.held >> entry.length()) {
+            self.skip(entry.length());
+            entry = longer;
+        }
+        let read = self.held;
+        self.skip(entry.length());
+        Ok((entry, read))
     }
 
     /// The bits up to the next whole byte are nothing.

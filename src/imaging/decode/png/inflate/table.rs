@@ -43,9 +43,15 @@ impl Entry {
         Self((entry + length) | if is_number { length << 8 } else { 0 })
     }
 
-    /// Bits to go on by, in the lowest byte; above it there is anything.
+    /// Bits to go on by.
     #[inline(always)]
     pub(super) const fn length(self) -> u32 {
+        self.0 & 0xff
+    }
+
+    /// The same, with anything above the lowest byte.
+    #[inline(always)]
+    pub(super) const fn length_and_more(self) -> u32 {
         self.0
     }
 
@@ -60,10 +66,10 @@ impl Entry {
         self.0 & Self::SPECIAL != 0
     }
 
-    /// The end of a block, where this is special.
+    /// The end of a block, which is special.
     #[inline(always)]
     pub(super) const fn is_end(self) -> bool {
-        self.0 & Self::END != 0
+        self.0 & (Self::SPECIAL | Self::END) == Self::SPECIAL | Self::END
     }
 
     /// The byte, where this is a literal.
