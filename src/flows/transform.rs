@@ -11,14 +11,14 @@ use crate::{
         db::{
             images::ImageById,
             now,
-            variants::{CompleteVariant, FailVariant, ReserveVariant, VariantBySpec},
+            variants::{CompleteVariant, FailVariant, KeepVariant, ReserveVariant, VariantBySpec},
         },
         storage::Body,
     },
     domain::{
         error::{Code, Error, Result},
         format::Format,
-        ids::VariantId,
+        ids::{ChangeId, VariantId},
         image::Image,
         job::{Cancel, Job, Outcome, Runner},
         object::Object,
@@ -133,12 +133,16 @@ async fn look_up(services: &Services, plan: &Variant) -> Result<Option<Variant>>
     let Variant { user_id, image_id, .. } = *plan;
     let query = VariantBySpec { user_id, image_id, spec_hash: plan.spec_hash.clone() };
     let found = metadata::variant_by_spec(services, query).await?;
-    Ok(found.filter(|variant| {
-        variant.status == VariantStatus::Ready && variant.engine >= imaging::ENGINE
-    }))
+    Ok(found.filter(is_current))
 }
 
-/// Stores what was painted and records it as the variant of `image` by `spec`.
+/// Whether it was made by this engine, or a later one.
+fn is_current(variant: &Variant) -> bool {
+    variant.status == VariantStatus::Ready && variant.engine >= imaging::ENGINE
+}
+
+/// Stores what was painted and records it as the variant of `image` by `spec`, unless all that was made of the image was given up
+/// after the painting had `begun`.
 ///
 /// # Errors
 /// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
@@ -147,17 +151,30 @@ pub async fn keep(
     image: &Image,
     spec: &Spec,
     painted: &Painted,
+    begun: ChangeId,
 ) -> Result<()> {
     let variant = plan(image, spec);
-    let variant = services.database.ask(ReserveVariant { variant }).await?;
-    if variant.status != VariantStatus::Ready {
-        let made = store(services, &variant, painted).await?;
-        complete(services, variant, made).await?;
+    let VariantKey { image_id, spec_hash } = variant.key();
+    let query = VariantBySpec { user_id: image.user_id, image_id, spec_hash };
+    if services.database.ask(query).await?.is_some_and(|there| is_current(&there)) {
+        return Ok(());
     }
-    Ok(())
+    let made = store(services, &variant, painted).await?;
+    let key = made.object_key.clone();
+    let query = KeepVariant { variant, outcome: Ok(made), begun, now: now() };
+    let kept = services.database.ask(query).await;
+    let is_unwanted = match &kept {
+        Ok(is_kept) => !is_kept,
+        Err(error) => error.code == Code::NotFound,
+    };
+    if is_unwanted {
+        objects::abandon(services, image.user_id, key).await?;
+    }
+    kept.map(|_| ())
 }
 
-/// Records that there is no variant of `image` by `spec`.
+/// Records that there is no variant of `image` by `spec`, unless all that was made of the image was given up after the attempt had
+/// `begun`.
 ///
 /// # Errors
 /// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
@@ -166,10 +183,10 @@ pub async fn keep_failure(
     image: &Image,
     spec: &Spec,
     error: &Error,
+    begun: ChangeId,
 ) -> Result<()> {
-    let variant = plan(image, spec);
-    let variant = services.database.ask(ReserveVariant { variant }).await?;
-    services.database.ask(FailVariant { id: variant.id, failure: Failure::from(error) }).await
+    let (variant, outcome) = (plan(image, spec), Err(Failure::from(error)));
+    services.database.ask(KeepVariant { variant, outcome, begun, now: now() }).await.map(|_| ())
 }
 
 /// Records a variant as ready. If its image has gone meanwhile, its object goes too.

@@ -39,7 +39,7 @@ async fn preset(account: &Account<'_>, name: &str, spec: Value) {
 }
 
 /// A public picture of an account that allows everything.
-async fn open(account: &Account<'_>) -> String {
+pub async fn open(account: &Account<'_>) -> String {
     allow(account, json!({ "allowed": [], "strict": false })).await;
     let image = account.upload(ROCKET).await;
     patch(account, &image, json!({ "public": true })).await;

@@ -3,7 +3,12 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, text};
+use crate::{
+    delivery,
+    s3_server::S3Server,
+    sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, text},
+    storage::{of_s3, pairs},
+};
 
 async fn purge(account: &Account<'_>, image: &str) {
     let path = format!("/api/v1/images/{image}/purge");
@@ -114,6 +119,38 @@ async fn a_variant_that_was_deleted_is_shown_by_url_no_more() {
     let delete = ada.request(Method::DELETE, &format!("/api/v1/variants/{id}"));
     assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
     assert_eq!(shown().await, "miss", "it is made anew");
+}
+
+#[tokio::test]
+async fn what_is_stored_behind_its_answer_comes_too_late_after_a_purge() {
+    let server = S3Server::start();
+    let variables = of_s3(&server);
+    let sandbox = Sandbox::with(&pairs(&variables)).await;
+    let ada = sandbox.register("ada").await;
+    let image = delivery::open(&ada).await;
+    let link = format!("/i/w_40/{image}.png");
+    let shown = async || {
+        let answer = sandbox.request(Method::GET, &link).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.headers()["x-cache"].to_str().unwrap().to_owned()
+    };
+    let held = server.hold().await;
+    assert_eq!(shown().await, "miss");
+    eventually(async || (server.puts() == 2).then_some(())).await;
+    purge(&ada, &image).await;
+    drop(held);
+    // It is stored, and is nobody's.
+    let is_gone = || server.deletes() == 1 && server.objects().len() == 1;
+    eventually(async || is_gone().then_some(())).await;
+    assert_eq!(ada.get(&format!("/api/v1/images/{image}")).await["variants"], json!([]));
+    assert_eq!(shown().await, "miss");
+    let is_kept = async || {
+        let described = ada.get(&format!("/api/v1/images/{image}")).await;
+        (described["variants"][0]["status"] == "ready").then_some(())
+    };
+    eventually(is_kept).await;
+    assert_eq!(server.objects().len(), 2);
+    assert_eq!(shown().await, "hit");
 }
 
 /// Reads and purges at once: whoever asks gets the picture.

@@ -6,6 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    delivery,
     redis_server::Server,
     sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, text},
 };
@@ -112,4 +113,49 @@ async fn requests_under_way_do_not_notice_that_redis_dies() {
     let both = futures_util::future::join(reading, dying);
     let (answers, ()) = tokio::time::timeout(patience, both).await.expect("it goes on");
     assert!(answers > 10, "{answers} answers");
+}
+
+/// How often that Redis was asked for anything, but for how it is.
+async fn questions(server: &Server) -> u64 {
+    const OF_ITSELF: [&str; 6] =
+        ["info", "ping", "hello", "client|setinfo", "client|setname", "auth"];
+    let said: String = server.ask(&["INFO", "commandstats"]).await.unwrap();
+    let commands = said.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
+    let asked = commands.filter(|(name, _)| !OF_ITSELF.contains(name));
+    let calls = asked.map(|(_, said)| {
+        let calls = said.strip_prefix("calls=").and_then(|said| said.split(',').next());
+        calls.and_then(|calls| calls.parse::<u64>().ok()).unwrap()
+    });
+    calls.sum()
+}
+
+#[tokio::test]
+async fn pictures_by_url_wait_for_nothing_from_redis() {
+    let server = Server::running().await;
+    let redis = Redis::at(server.url());
+    let sandbox = Sandbox::on_postgres_with(&redis.and(&[])).await;
+    let ada = sandbox.register("ada").await;
+    becomes(&sandbox, "ready").await;
+    let image = delivery::open(&ada).await;
+    let path = |width| format!("/i/w_{width}/{image}.jpg");
+    let picture = async |width| {
+        let answer = sandbox.request(Method::GET, &path(width)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.bytes().await.unwrap()
+    };
+    let first = picture(40).await;
+    // It is counted at all.
+    let before = questions(&server).await;
+    ada.get(&format!("/api/v1/images/{image}")).await;
+    let after = questions(&server).await;
+    assert!(after > before, "{after}");
+    // One that is at hand.
+    for _ in 0..20 {
+        assert_eq!(picture(40).await, first);
+    }
+    assert_eq!(questions(&server).await, after);
+    // While nothing is answered: one that is at hand, and one that is made.
+    let () = server.ask(&["CLIENT", "PAUSE", "600000", "ALL"]).await.unwrap();
+    assert_eq!(picture(40).await, first);
+    assert!(!picture(41).await.is_empty());
 }

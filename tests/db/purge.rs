@@ -12,11 +12,11 @@ use darkroom::{
     },
     domain::{
         error::{Code, Error},
-        ids::{ImageId, VariantId},
+        ids::{ChangeId, DeletionId, ImageId, VariantId},
         image::Image,
         job::{JobStatus, Outcome},
         user::User,
-        variant::{Failure, Variant, VariantStatus},
+        variant::{Failure, Made, Variant, VariantStatus},
     },
     imaging,
 };
@@ -166,6 +166,66 @@ pub async fn who_comes_after_a_purge_with_what_was_made_before_is_told(sandbox: 
     let query = CompleteVariant { id: variant.id, made: again, engine: ENGINE, now: now() };
     assert_eq!(sandbox.get(query).await.made.unwrap().object_key, "v2");
     assert_eq!(doomed(sandbox).await, ["v1"]);
+}
+
+fn keep(variant: Variant, outcome: Result<Made, Failure>, begun: ChangeId) -> KeepVariant {
+    KeepVariant { variant, outcome, begun, now: now() }
+}
+
+pub async fn what_a_purge_came_before_is_not_kept(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let (image, other) = (sandbox.image(&ada).await, sandbox.image(&ada).await);
+    let failure = Failure { code: "image_corrupt".to_owned(), detail: "it ends early".to_owned() };
+    let of = |image: &Image| VariantsOf { user_id: ada.id, image_id: image.id };
+    let before = ChangeId::new();
+    sandbox.get(purge(&image)).await;
+    assert!(!sandbox.get(keep(variant(&image, 1), Ok(made("v1")), before)).await);
+    assert!(!sandbox.get(keep(variant(&image, 2), Err(failure.clone()), before)).await);
+    assert_eq!(sandbox.get(of(&image)).await, []);
+    // Of another picture nothing was given up.
+    assert!(sandbox.get(keep(variant(&other, 1), Ok(made("v2")), before)).await);
+    assert_eq!(sandbox.get(of(&other)).await[0].made, Some(made("v2")));
+
+    let after = ChangeId::new();
+    assert!(sandbox.get(keep(variant(&image, 1), Ok(made("v3")), after)).await);
+    assert!(sandbox.get(keep(variant(&image, 2), Err(failure.clone()), after)).await);
+    let kept = sandbox.get(of(&image)).await;
+    let [failed, ready] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!((ready.status, ready.engine), (VariantStatus::Ready, ENGINE));
+    assert_eq!((ready.made.as_ref(), failed.error.as_ref()), (Some(&made("v3")), Some(&failure)));
+    // An older engine's is replaced under its id, and a failure that was no lasting one is.
+    let newer = Variant { engine: ENGINE + 1, ..variant(&image, 1) };
+    assert!(sandbox.get(keep(newer, Ok(made("v4")), after)).await);
+    assert!(sandbox.get(keep(variant(&image, 2), Ok(made("v5")), after)).await);
+    let by_id = |id| VariantById { user_id: ada.id, id };
+    let replaced = sandbox.get(by_id(ready.id)).await;
+    assert_eq!((replaced.engine, replaced.made), (ENGINE + 1, Some(made("v4"))));
+    assert_eq!(sandbox.get(by_id(failed.id)).await.made, Some(made("v5")));
+    assert_eq!(doomed(sandbox).await, ["v3"]);
+
+    // A variant that is deleted is given up, too.
+    let begun = ChangeId::new();
+    let (user_id, id, deletion_id) = (ada.id, ready.id, DeletionId::new());
+    sandbox.get(DeleteVariant { user_id, id, deletion_id, now: now() }).await;
+    assert!(!sandbox.get(keep(variant(&image, 1), Ok(made("v6")), begun)).await);
+
+    let theirs = Variant { user_id: sandbox.user("eve").await.id, ..variant(&image, 9) };
+    assert_eq!(sandbox.refusal(keep(theirs, Ok(made("v7")), after)).await, Code::NotFound);
+}
+
+/// Whichever comes first, nothing is left that was made before the purge.
+pub async fn a_purge_and_what_is_kept_at_once_do_not_miss_each_other(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    for number in 0..20 {
+        let key = format!("v{number}");
+        let before = ChangeId::new();
+        let keeping = sandbox.get(keep(variant(&image, 1), Ok(made(&key)), before));
+        let (is_kept, ()) = tokio::join!(keeping, sandbox.get(purge(&image)));
+        let variants = sandbox.get(VariantsOf { user_id: ada.id, image_id: image.id }).await;
+        assert!(variants.iter().all(|variant| variant.made.is_none()), "{variants:?}");
+        assert_eq!(doomed(sandbox).await.contains(&key), is_kept);
+    }
 }
 
 async fn tagged(sandbox: &Sandbox, user: &User, tag: &str) -> Image {

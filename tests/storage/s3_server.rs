@@ -24,7 +24,10 @@ use s3s::{
     service::{S3Service, S3ServiceBuilder},
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedRwLockWriteGuard, RwLock, oneshot},
+};
 
 /// The bucket that is there.
 pub const BUCKET: &str = "pictures";
@@ -37,8 +40,11 @@ pub struct Asked {
     /// Objects, and parts of objects.
     puts: AtomicUsize,
     gets: AtomicUsize,
+    deletes: AtomicUsize,
     /// Milliseconds before anything is stored.
     pause: AtomicU64,
+    /// Held for an update while nothing is to be stored.
+    gate: Arc<RwLock<()>>,
     /// Uploads in parts of whose completion nobody shall hear.
     lost: AtomicUsize,
 }
@@ -126,9 +132,19 @@ impl S3Server {
         self.asked.gets.load(Ordering::SeqCst)
     }
 
+    /// How often it was told to delete an object.
+    pub fn deletes(&self) -> usize {
+        self.asked.deletes.load(Ordering::SeqCst)
+    }
+
     /// Has it wait before it stores anything.
     pub fn slow_down(&self, pause: Duration) {
         self.asked.pause.store(u64::try_from(pause.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Has it store nothing as long as what is returned lives.
+    pub async fn hold(&self) -> OwnedRwLockWriteGuard<()> {
+        self.asked.gate.clone().write_owned().await
     }
 
     /// Loses the answers to the next so many completions of uploads in parts.
@@ -226,9 +242,13 @@ async fn answer(
             asked.puts.fetch_add(1, Ordering::SeqCst);
             let pause = Duration::from_millis(asked.pause.load(Ordering::SeqCst));
             tokio::time::sleep(pause).await;
+            drop(asked.gate.read().await);
         }
         Method::GET => {
             asked.gets.fetch_add(1, Ordering::SeqCst);
+        }
+        Method::DELETE => {
+            asked.deletes.fetch_add(1, Ordering::SeqCst);
         }
         _ => {}
     }

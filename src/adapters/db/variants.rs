@@ -17,7 +17,7 @@ use crate::{
         delivery::ChangeKind,
         error::Error,
         format::Format,
-        ids::{DeletionId, ImageId, UserId, VariantId},
+        ids::{ChangeId, DeletionId, ImageId, UserId, VariantId},
         variant::{Failure, Made, Variant, VariantStatus},
     },
     imaging::ENGINE,
@@ -361,6 +361,47 @@ pub(super) async fn complete(
     row.try_into()
 }
 
+/// Records what came of making a variant, and the variant where there was none; unless what was made of its picture was given up
+/// after the making had begun.
+#[derive(Debug, Clone)]
+pub struct KeepVariant {
+    /// What to insert if there is none.
+    pub variant: Variant,
+    /// What was made, or why it can't be.
+    pub outcome: Result<Made, Failure>,
+    /// Made before anything was looked up for it.
+    pub begun: ChangeId,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+impl Transaction for KeepVariant {
+    const NAME: &'static str = "variants.keep";
+    const MODE: Mode = Mode::Write;
+    /// Whether it was not given up.
+    type Output = bool;
+
+    async fn perform(&self, tx: &mut Tx) -> Result<bool, Stop> {
+        let Variant { user_id, image_id, engine, .. } = self.variant;
+        // Whoever gives up what was made of it waits, or has been waited for.
+        let lock = tx.dialect().for_share;
+        let sql = format!("SELECT id FROM images WHERE id = $1 AND user_id = $2 {lock}");
+        let held: Option<(Uuid,)> =
+            tx.fetch_optional(AssertSqlSafe(sql), binds![image_id, user_id]).await?;
+        if held.is_none() {
+            return Err(Error::not_found("image").into());
+        }
+        if changes::is_given_up(tx, image_id, self.begun).await? {
+            return Ok(false);
+        }
+        let id = reserve(tx, &self.variant).await?.id;
+        match &self.outcome {
+            Ok(made) => complete(tx, id, made, Some(engine), self.now).await.map(|_| true),
+            Err(failure) => fail(tx, id, failure).await.map(|()| true),
+        }
+    }
+}
+
 /// Records that a variant can't be made, if nobody has made it.
 #[derive(Debug, Clone)]
 pub struct FailVariant {
@@ -412,11 +453,14 @@ impl Transaction for DeleteVariant {
     type Output = Vec<String>;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Vec<String>, Stop> {
-        let lock = tx.dialect().for_update;
-        let sql = format!("SELECT image_id FROM variants WHERE id = $1 AND user_id = $2 {lock}");
-        let row: Option<(Uuid,)> =
-            tx.fetch_optional(AssertSqlSafe(sql), binds![self.id, self.user_id]).await?;
+        let row: Option<(Uuid,)> = tx
+            .fetch_optional(
+                "SELECT image_id FROM variants WHERE id = $1 AND user_id = $2",
+                binds![self.id, self.user_id],
+            )
+            .await?;
         let (image_id,) = row.ok_or_else(|| Error::not_found("variant"))?;
+        lock_image(tx, self.user_id, ImageId(image_id)).await?;
         let scope = Scope::Variant(self.id);
         let (_, keys) =
             deletions::record(tx, self.user_id, self.deletion_id, scope, self.now).await?;

@@ -12,6 +12,7 @@ use crate::{
     },
     domain::{
         error::{Code, Error, Result},
+        ids::ChangeId,
         image::Image,
         job::Cancel,
         variant::{Made, Variant, VariantStatus},
@@ -43,6 +44,22 @@ impl Found {
     }
 }
 
+/// A point in time before anything of a picture was looked up: what is given up after it is not kept.
+#[derive(Clone, Copy)]
+struct Since {
+    /// In this process.
+    epoch: Epoch,
+    /// In the database.
+    change: ChangeId,
+}
+
+impl Since {
+    fn now(services: &Services, plan: &Plan) -> Self {
+        let epoch = services.delivery.pictures.epoch(plan.image.id);
+        Self { epoch, change: ChangeId::new() }
+    }
+}
+
 /// The picture of `plan`.
 ///
 /// # Errors
@@ -56,7 +73,9 @@ pub(super) async fn find(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<F
         }
         return Ok(found);
     }
-    if let Some(error) = delivery.refused.get(&plan.key) {
+    if let Some((epoch, error)) = delivery.refused.get(&plan.key)
+        && delivery.pictures.epoch(plan.image.id) == epoch
+    {
         return Err(error);
     }
     let (these, this) = (services.clone(), plan.clone());
@@ -70,11 +89,11 @@ async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
     if let Some(picture) = services.delivery.pictures.get_hot(&plan.key) {
         return Ok(Found::there(picture));
     }
-    let epoch = services.delivery.pictures.epoch(plan.image.id);
+    let since = Since::now(services, plan);
     match row(services, plan).await? {
         Some(variant) if variant.status == VariantStatus::Ready => {
             if let Some(made) = variant.made
-                && let Some(found) = stored(services, plan, made, variant.engine, epoch).await?
+                && let Some(found) = stored(services, plan, made, variant.engine, since).await?
             {
                 if found.is_stale() {
                     renew(services, plan);
@@ -85,13 +104,13 @@ async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
         Some(variant) if variant.status == VariantStatus::Failed && variant.engine >= ENGINE => {
             if let Some(failure) = variant.error {
                 let error = failure.to_error();
-                services.delivery.refused.insert(plan.key, error.clone());
+                services.delivery.refused.insert(plan.key, (since.epoch, error.clone()));
                 return Err(error);
             }
         }
         _ => {}
     }
-    make(services, plan, epoch).await
+    make(services, plan, since).await
 }
 
 /// What is known of the variant, if anything is.
@@ -107,7 +126,7 @@ async fn stored(
     plan: &Plan,
     made: Made,
     engine: i32,
-    epoch: Epoch,
+    since: Since,
 ) -> Result<Option<Found>> {
     let pictures = &services.delivery.pictures;
     if let Some((picture, _)) = pictures.get(&plan.key).await
@@ -129,20 +148,20 @@ async fn stored(
         engine,
         made_at: SystemTime::now().into(),
     });
-    pictures.put(plan.key, picture.clone(), epoch);
+    pictures.put(plan.key, picture.clone(), since.epoch);
     Ok(Some(Found::there(picture)))
 }
 
 /// Makes it, and has it stored beside the answer.
-async fn make(services: &Arc<Services>, plan: &Arc<Plan>, epoch: Epoch) -> Result<Found> {
+async fn make(services: &Arc<Services>, plan: &Arc<Plan>, since: Since) -> Result<Found> {
     let (priority, cancel) = (Priority::Interactive, Cancel::default());
     match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
-        Ok(painted) => Ok(take_in(services, plan, painted, epoch).await),
+        Ok(painted) => Ok(take_in(services, plan, painted, since).await),
         // Only jobs are cancelled.
         Err(Failure::Cancelled) => Err(Error::internal("nobody cancelled it")),
         Err(Failure::Refused(error)) => {
             if !error.is_passing() {
-                refuse(services, plan, &error);
+                refuse(services, plan, &error, since);
             }
             Err(error)
         }
@@ -154,7 +173,7 @@ async fn take_in(
     services: &Arc<Services>,
     plan: &Arc<Plan>,
     painted: Painted,
-    epoch: Epoch,
+    since: Since,
 ) -> Found {
     let picture = Arc::new(Picture {
         bytes: painted.bytes.clone(),
@@ -165,13 +184,13 @@ async fn take_in(
         engine: ENGINE,
         made_at: SystemTime::now().into(),
     });
-    services.delivery.pictures.put(plan.key, picture.clone(), epoch);
+    services.delivery.pictures.put(plan.key, picture.clone(), since.epoch);
     let timings = painted.timings;
     let room = services.delivery.room_to_store(painted.bytes.len()).await;
     let (these, this) = (services.clone(), plan.clone());
     services.delivery.background.spawn(async move {
         let _room = room;
-        if let Err(error) = keep(&these, &this.image, &this.spec, &painted).await
+        if let Err(error) = keep(&these, &this.image, &this.spec, &painted, since.change).await
             && error.code != Code::NotFound
         {
             tracing::warn!(%error, cause = error.cause, "a picture was delivered and not stored");
@@ -181,11 +200,11 @@ async fn take_in(
 }
 
 /// Remembers that it can't be made.
-fn refuse(services: &Arc<Services>, plan: &Arc<Plan>, error: &Error) {
-    services.delivery.refused.insert(plan.key, error.clone());
+fn refuse(services: &Arc<Services>, plan: &Arc<Plan>, error: &Error, since: Since) {
+    services.delivery.refused.insert(plan.key, (since.epoch, error.clone()));
     let (these, this, error) = (services.clone(), plan.clone(), error.clone());
     services.delivery.background.spawn(async move {
-        let kept = keep_failure(&these, &this.image, &this.spec, &error).await;
+        let kept = keep_failure(&these, &this.image, &this.spec, &error, since.change).await;
         if let Err(error) = kept
             && error.code != Code::NotFound
         {
@@ -216,20 +235,20 @@ fn renew(services: &Arc<Services>, plan: &Arc<Plan>) {
 }
 
 async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
-    let epoch = services.delivery.pictures.epoch(plan.image.id);
+    let since = Since::now(services, plan);
     // Another process may have done it.
     if let Some(variant) = row(services, plan).await?
         && variant.status == VariantStatus::Ready
         && variant.engine >= ENGINE
         && let Some(made) = variant.made
     {
-        stored(services, plan, made, variant.engine, epoch).await?;
+        stored(services, plan, made, variant.engine, since).await?;
         return Ok(());
     }
     let (priority, cancel) = (Priority::Background, Cancel::default());
     match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
         Ok(painted) => {
-            take_in(services, plan, painted, epoch).await;
+            take_in(services, plan, painted, since).await;
             Ok(())
         }
         Err(Failure::Cancelled) => Ok(()),

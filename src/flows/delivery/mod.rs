@@ -28,7 +28,7 @@ use crate::{
     actors::rounds::Chore,
     adapters::{
         db::images::ImagesThere,
-        pictures::{Key, Pictures},
+        pictures::{Epoch, Key, Pictures},
     },
     domain::{
         delivery::{Change, ChangeKind},
@@ -68,7 +68,8 @@ pub struct Delivery {
     plans: Cache<String, Arc<Plan>>,
     pictures: Pictures,
     searches: Arc<Flights<Key, Result<Found>>>,
-    refused: Cache<Key, Error>,
+    /// And since when; what its image had given up then is not known to fail.
+    refused: Cache<Key, (Epoch, Error)>,
     renewing: Cache<Key, ()>,
     renewals: Arc<Semaphore>,
     storing: Arc<Semaphore>,
