@@ -234,6 +234,7 @@ suite! {
         a_purged_failure_is_tried_again_by_its_job
         bytes_that_others_share_stay
         who_comes_after_a_purge_with_what_was_made_before_is_told
+        a_job_that_comes_after_a_purge_runs_again
         what_a_purge_came_before_is_not_kept
         a_purge_and_what_is_kept_at_once_do_not_miss_each_other
         a_label_is_purged_some_pictures_at_a_time;

@@ -6,19 +6,20 @@ use bytes::Bytes;
 
 use super::{Services, flights::Flights, metadata, objects, overlays};
 use crate::{
-    actors::{consumer::backoff, transformer::Priority},
+    actors::{address::Address, consumer::backoff, transformer::Priority},
     adapters::{
         db::{
+            Db,
             images::ImageById,
             now,
             variants::{CompleteVariant, FailVariant, KeepVariant, ReserveVariant, VariantBySpec},
         },
-        storage::Body,
+        storage::{Body, Storage},
     },
     domain::{
         error::{Code, Error, Result},
         format::Format,
-        ids::{ChangeId, VariantId},
+        ids::{UserId, VariantId},
         image::Image,
         job::{Cancel, Job, Outcome, Runner},
         object::Object,
@@ -142,7 +143,7 @@ fn is_current(variant: &Variant) -> bool {
 }
 
 /// Stores what was painted and records it as the variant of `image` by `spec`, unless all that was made of the image was given up
-/// after the painting had `begun`.
+/// since; `purges` was read before the painting began.
 ///
 /// # Errors
 /// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
@@ -151,7 +152,7 @@ pub async fn keep(
     image: &Image,
     spec: &Spec,
     painted: &Painted,
-    begun: ChangeId,
+    purges: i64,
 ) -> Result<()> {
     let variant = plan(image, spec);
     let VariantKey { image_id, spec_hash } = variant.key();
@@ -159,9 +160,11 @@ pub async fn keep(
     if services.database.ask(query).await?.is_some_and(|there| is_current(&there)) {
         return Ok(());
     }
-    let made = store(services, &variant, painted).await?;
+    // Under a key of its own: it may be given up where others who have the same keep theirs.
+    let there = (&services.database, &services.storage);
+    let made = put(there, image.user_id, painted).await?;
     let key = made.object_key.clone();
-    let query = KeepVariant { variant, outcome: Ok(made), begun, now: now() };
+    let query = KeepVariant { variant, outcome: Ok(made), purges, now: now() };
     let kept = services.database.ask(query).await;
     let is_unwanted = match &kept {
         Ok(is_kept) => !is_kept,
@@ -173,8 +176,8 @@ pub async fn keep(
     kept.map(|_| ())
 }
 
-/// Records that there is no variant of `image` by `spec`, unless all that was made of the image was given up after the attempt had
-/// `begun`.
+/// Records that there is no variant of `image` by `spec`, unless all that was made of the image was given up since; `purges` was read
+/// before it was tried.
 ///
 /// # Errors
 /// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
@@ -183,10 +186,10 @@ pub async fn keep_failure(
     image: &Image,
     spec: &Spec,
     error: &Error,
-    begun: ChangeId,
+    purges: i64,
 ) -> Result<()> {
     let (variant, outcome) = (plan(image, spec), Err(Failure::from(error)));
-    services.database.ask(KeepVariant { variant, outcome, begun, now: now() }).await.map(|_| ())
+    services.database.ask(KeepVariant { variant, outcome, purges, now: now() }).await.map(|_| ())
 }
 
 /// Records a variant as ready. If its image has gone meanwhile, its object goes too.
@@ -208,19 +211,24 @@ async fn complete(
 async fn store(services: &Services, variant: &Variant, painted: &Painted) -> Result<variant::Made> {
     let (database, storage) = (services.database.clone(), services.storage.clone());
     let (user_id, painted) = (variant.user_id, painted.clone());
-    let work = || async move {
-        let (size, sha256) = (painted.body.size(), painted.sha256().to_owned());
-        let stored = objects::store((&database, &storage), user_id, painted.format, painted.body);
-        Ok(variant::Made {
-            format: painted.format,
-            size: i64::try_from(size).unwrap_or(i64::MAX),
-            width: painted.width,
-            height: painted.height,
-            sha256,
-            object_key: stored.await?,
-        })
-    };
+    let work = || async move { put((&database, &storage), user_id, &painted).await };
     services.work.storing.join(variant.key(), work).await?
+}
+
+async fn put(
+    there: (&Address<Db>, &Address<Storage>),
+    user_id: UserId,
+    painted: &Painted,
+) -> Result<variant::Made> {
+    let object_key = objects::store(there, user_id, painted.format, painted.body.clone()).await?;
+    Ok(variant::Made {
+        format: painted.format,
+        size: i64::try_from(painted.body.size()).unwrap_or(i64::MAX),
+        width: painted.width,
+        height: painted.height,
+        sha256: painted.sha256().to_owned(),
+        object_key,
+    })
 }
 
 /// Paints the picture, once for all who wait for it at this moment, and once for all jobs; a job takes what is made for somebody who

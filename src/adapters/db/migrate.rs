@@ -16,13 +16,14 @@ use crate::{
 
 /// The files of `migrations/`: version, description, and what they do. Named one by one: what sqlx has for it would compile both
 /// drivers a second time, for the compiler's own use.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "foundation", include_str!("../../../migrations/0001_foundation.sql")),
     (2, "facts", include_str!("../../../migrations/0002_facts.sql")),
     (3, "queue", include_str!("../../../migrations/0003_queue.sql")),
     (4, "objects", include_str!("../../../migrations/0004_objects.sql")),
     (5, "webhooks", include_str!("../../../migrations/0005_webhooks.sql")),
     (6, "delivery", include_str!("../../../migrations/0006_delivery.sql")),
+    (7, "purges", include_str!("../../../migrations/0007_purges.sql")),
 ];
 
 static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {

@@ -147,7 +147,7 @@ pub(super) async fn attach(
 }
 
 /// Whether an object is to be removed although a row that would name it may still come.
-async fn is_doomed(tx: &mut Tx, key: &str) -> Result<bool, Stop> {
+pub(super) async fn is_doomed(tx: &mut Tx, key: &str) -> Result<bool, Stop> {
     let sql = "SELECT refs FROM objects WHERE key = $1 AND refs < 0";
     Ok(tx.fetch_optional::<(i32,)>(sql, binds![key]).await?.is_some())
 }

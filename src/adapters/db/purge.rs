@@ -120,6 +120,7 @@ async fn purge(
     if images.is_empty() {
         return Ok(());
     }
+    variants::give_up(tx, user_id, images).await?;
     // What failed is tried again as well.
     let of = format!(
         "(object_key IS NOT NULL OR status = 'failed') AND image_id IN ({})",

@@ -21,10 +21,10 @@ pub struct Dialect {
     pub begin: &'static str,
     /// Ends a `SELECT` whose rows are to be changed. Nobody else writes during a transaction of SQLite.
     pub for_update: &'static str,
-    /// Ends a `SELECT` whose rows must neither go nor be held for an update meanwhile.
-    pub for_share: &'static str,
     /// The same, leaving out the rows that somebody else is changing.
     pub skip_locked: &'static str,
+    /// Ends a `SELECT` whose rows nobody is to change or delete before the transaction ends.
+    pub for_share: &'static str,
     /// Asks for the version, the time there, and whether nothing can be changed.
     pub about: &'static str,
 }
@@ -32,15 +32,15 @@ pub struct Dialect {
 const POSTGRES: Dialect = Dialect {
     begin: "BEGIN",
     for_update: "FOR UPDATE",
-    for_share: "FOR KEY SHARE",
     skip_locked: "FOR UPDATE SKIP LOCKED",
+    for_share: "FOR SHARE",
     about: "SELECT version(), clock_timestamp(), current_setting('transaction_read_only') = 'on'",
 };
 const SQLITE: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
     for_update: "",
-    for_share: "",
     skip_locked: "",
+    for_share: "",
     about: "SELECT 'SQLite ' || sqlite_version(), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), FALSE",
 };
 

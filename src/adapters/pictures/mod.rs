@@ -80,7 +80,7 @@ pub enum Tier {
 }
 
 /// A point in the time of one image: nothing of it was forgotten between two that are equal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
 /// The share of a bound that one picture may take: one that is larger would drive out too many others.

@@ -6,13 +6,12 @@ use super::plan::Plan;
 use crate::{
     actors::transformer::Priority,
     adapters::{
-        db::variants::VariantBySpec,
+        db::variants::{PurgesOf, VariantBySpec},
         pictures::{Epoch, Picture},
         storage::GetObject,
     },
     domain::{
         error::{Code, Error, Result},
-        ids::ChangeId,
         image::Image,
         job::Cancel,
         variant::{Made, Variant, VariantStatus},
@@ -44,19 +43,19 @@ impl Found {
     }
 }
 
-/// A point in time before anything of a picture was looked up: what is given up after it is not kept.
+/// When the making of a picture began: what is given up since is not kept.
 #[derive(Clone, Copy)]
-struct Since {
+struct Begun {
     /// In this process.
     epoch: Epoch,
     /// In the database.
-    change: ChangeId,
+    purges: i64,
 }
 
-impl Since {
-    fn now(services: &Services, plan: &Plan) -> Self {
-        let epoch = services.delivery.pictures.epoch(plan.image.id);
-        Self { epoch, change: ChangeId::new() }
+impl Begun {
+    async fn now(services: &Services, plan: &Plan, epoch: Epoch) -> Result<Self> {
+        let Image { user_id, id: image_id, .. } = plan.image;
+        Ok(Self { epoch, purges: services.database.ask(PurgesOf { user_id, image_id }).await? })
     }
 }
 
@@ -73,27 +72,27 @@ pub(super) async fn find(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<F
         }
         return Ok(found);
     }
-    if let Some((epoch, error)) = delivery.refused.get(&plan.key)
-        && delivery.pictures.epoch(plan.image.id) == epoch
+    let epoch = delivery.pictures.epoch(plan.image.id);
+    if let Some((since, error)) = delivery.refused.get(&plan.key)
+        && since == epoch
     {
         return Err(error);
     }
     let (these, this) = (services.clone(), plan.clone());
-    let work = || async move { search(&these, &this).await };
-    Box::pin(delivery.searches.join(plan.key, work)).await?
+    let work = || async move { search(&these, &this, epoch).await };
+    Box::pin(delivery.searches.join((plan.key, epoch), work)).await?
 }
 
 /// Looks everywhere but in the memory, and remembers what is found.
-async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
+async fn search(services: &Arc<Services>, plan: &Arc<Plan>, epoch: Epoch) -> Result<Found> {
     // Somebody may have found it while this was on its way.
     if let Some(picture) = services.delivery.pictures.get_hot(&plan.key) {
         return Ok(Found::there(picture));
     }
-    let since = Since::now(services, plan);
     match row(services, plan).await? {
         Some(variant) if variant.status == VariantStatus::Ready => {
             if let Some(made) = variant.made
-                && let Some(found) = stored(services, plan, made, variant.engine, since).await?
+                && let Some(found) = stored(services, plan, made, variant.engine, epoch).await?
             {
                 if found.is_stale() {
                     renew(services, plan);
@@ -104,13 +103,13 @@ async fn search(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<Found> {
         Some(variant) if variant.status == VariantStatus::Failed && variant.engine >= ENGINE => {
             if let Some(failure) = variant.error {
                 let error = failure.to_error();
-                services.delivery.refused.insert(plan.key, (since.epoch, error.clone()));
+                services.delivery.refused.insert(plan.key, (epoch, error.clone()));
                 return Err(error);
             }
         }
         _ => {}
     }
-    make(services, plan, since).await
+    make(services, plan, epoch).await
 }
 
 /// What is known of the variant, if anything is.
@@ -126,7 +125,7 @@ async fn stored(
     plan: &Plan,
     made: Made,
     engine: i32,
-    since: Since,
+    epoch: Epoch,
 ) -> Result<Option<Found>> {
     let pictures = &services.delivery.pictures;
     if let Some((picture, _)) = pictures.get(&plan.key).await
@@ -148,20 +147,21 @@ async fn stored(
         engine,
         made_at: SystemTime::now().into(),
     });
-    pictures.put(plan.key, picture.clone(), since.epoch);
+    pictures.put(plan.key, picture.clone(), epoch);
     Ok(Some(Found::there(picture)))
 }
 
 /// Makes it, and has it stored beside the answer.
-async fn make(services: &Arc<Services>, plan: &Arc<Plan>, since: Since) -> Result<Found> {
+async fn make(services: &Arc<Services>, plan: &Arc<Plan>, epoch: Epoch) -> Result<Found> {
+    let begun = Begun::now(services, plan, epoch).await?;
     let (priority, cancel) = (Priority::Interactive, Cancel::default());
     match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
-        Ok(painted) => Ok(take_in(services, plan, painted, since).await),
+        Ok(painted) => Ok(take_in(services, plan, painted, begun).await),
         // Only jobs are cancelled.
         Err(Failure::Cancelled) => Err(Error::internal("nobody cancelled it")),
         Err(Failure::Refused(error)) => {
             if !error.is_passing() {
-                refuse(services, plan, &error, since);
+                refuse(services, plan, &error, begun);
             }
             Err(error)
         }
@@ -173,7 +173,7 @@ async fn take_in(
     services: &Arc<Services>,
     plan: &Arc<Plan>,
     painted: Painted,
-    since: Since,
+    begun: Begun,
 ) -> Found {
     let picture = Arc::new(Picture {
         bytes: painted.bytes.clone(),
@@ -184,13 +184,13 @@ async fn take_in(
         engine: ENGINE,
         made_at: SystemTime::now().into(),
     });
-    services.delivery.pictures.put(plan.key, picture.clone(), since.epoch);
+    services.delivery.pictures.put(plan.key, picture.clone(), begun.epoch);
     let timings = painted.timings;
     let room = services.delivery.room_to_store(painted.bytes.len()).await;
     let (these, this) = (services.clone(), plan.clone());
     services.delivery.background.spawn(async move {
         let _room = room;
-        if let Err(error) = keep(&these, &this.image, &this.spec, &painted, since.change).await
+        if let Err(error) = keep(&these, &this.image, &this.spec, &painted, begun.purges).await
             && error.code != Code::NotFound
         {
             tracing::warn!(%error, cause = error.cause, "a picture was delivered and not stored");
@@ -200,11 +200,11 @@ async fn take_in(
 }
 
 /// Remembers that it can't be made.
-fn refuse(services: &Arc<Services>, plan: &Arc<Plan>, error: &Error, since: Since) {
-    services.delivery.refused.insert(plan.key, (since.epoch, error.clone()));
+fn refuse(services: &Arc<Services>, plan: &Arc<Plan>, error: &Error, begun: Begun) {
+    services.delivery.refused.insert(plan.key, (begun.epoch, error.clone()));
     let (these, this, error) = (services.clone(), plan.clone(), error.clone());
     services.delivery.background.spawn(async move {
-        let kept = keep_failure(&these, &this.image, &this.spec, &error, since.change).await;
+        let kept = keep_failure(&these, &this.image, &this.spec, &error, begun.purges).await;
         if let Err(error) = kept
             && error.code != Code::NotFound
         {
@@ -235,20 +235,21 @@ fn renew(services: &Arc<Services>, plan: &Arc<Plan>) {
 }
 
 async fn renewed(services: &Arc<Services>, plan: &Arc<Plan>) -> Result<()> {
-    let since = Since::now(services, plan);
+    let epoch = services.delivery.pictures.epoch(plan.image.id);
     // Another process may have done it.
     if let Some(variant) = row(services, plan).await?
         && variant.status == VariantStatus::Ready
         && variant.engine >= ENGINE
         && let Some(made) = variant.made
     {
-        stored(services, plan, made, variant.engine, since).await?;
+        stored(services, plan, made, variant.engine, epoch).await?;
         return Ok(());
     }
+    let begun = Begun::now(services, plan, epoch).await?;
     let (priority, cancel) = (Priority::Background, Cancel::default());
     match paint(services, &plan.image, plan.spec.clone(), priority, cancel).await? {
         Ok(painted) => {
-            take_in(services, plan, painted, since).await;
+            take_in(services, plan, painted, begun).await;
             Ok(())
         }
         Err(Failure::Cancelled) => Ok(()),

@@ -67,8 +67,9 @@ pub struct Delivery {
     feed: Feed,
     plans: Cache<String, Arc<Plan>>,
     pictures: Pictures,
-    searches: Arc<Flights<Key, Result<Found>>>,
-    /// And since when; what its image had given up then is not known to fail.
+    /// Whoever asks after a purge does not join one that was begun before.
+    searches: Arc<Flights<(Key, Epoch), Result<Found>>>,
+    /// What can't be made, as long as nothing of its image was given up.
     refused: Cache<Key, (Epoch, Error)>,
     renewing: Cache<Key, ()>,
     renewals: Arc<Semaphore>,
