@@ -69,8 +69,8 @@ const ADMITTED: usize = 1024;
 const DATABASE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the storage may take to take an object, or to give it. That nobody is there it finds out much sooner.
 const STORAGE_DEADLINE: Duration = Duration::from_secs(10 * 60);
-/// The cache is there to save time; when it can't, it is passed by. Longer than it waits for Redis itself.
-const CACHE_DEADLINE: Duration = Duration::from_millis(600);
+/// How much longer than for Redis itself is waited for the cache, which then is passed by: it is there to save time.
+const CACHE_GRACE: Duration = Duration::from_millis(100);
 /// How long the queue may take to take what is handed over.
 const QUEUE_DEADLINE: Duration = Duration::from_secs(15);
 /// Bytes that the cache of this process may take.
@@ -181,10 +181,11 @@ impl App {
         if !config.roles.has(Role::Api) {
             (cache.memory, cache.disk) = (0, 0);
         }
+        let redis_timeout = config.redis.as_ref().map(|redis| redis.timeout).unwrap_or_default();
         let services = Arc::new(Services {
             database: Address::new(ADMITTED, DATABASE_DEADLINE),
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
-            cache: Address::new(ADMITTED, CACHE_DEADLINE),
+            cache: Address::new(ADMITTED, redis_timeout + CACHE_GRACE),
             publisher: Address::new(ADMITTED, QUEUE_DEADLINE),
             // Of the embedded database this process is the only one.
             metadata_cached: config.redis.is_some() || config.is_embedded(),

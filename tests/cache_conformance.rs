@@ -23,7 +23,8 @@ fn shared_redis() -> String {
 /// What is said of a Redis, with a prefix that nobody else has.
 fn settings(url: &str) -> config::Redis {
     let prefix = format!("darkroom-test-{}:", uuid::Uuid::now_v7().simple());
-    config::Redis { url: url.to_owned().into(), prefix }
+    let timeout = std::time::Duration::from_secs(10);
+    config::Redis { url: url.to_owned().into(), prefix, timeout }
 }
 
 /// Removes what a test has left in a Redis that is not its own.

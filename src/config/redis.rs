@@ -1,5 +1,7 @@
 //! Redis, as Upstash names its parts or by one URL.
 
+use std::time::Duration;
+
 use redis::IntoConnectionInfo;
 use secrecy::SecretString;
 use url::Url;
@@ -23,6 +25,8 @@ pub struct Redis {
     pub url: SecretString,
     /// `REDIS_PREFIX`: what keys and channels start with.
     pub prefix: String,
+    /// `REDIS_TIMEOUT`: how long a call may take, a new connection included.
+    pub timeout: Duration,
 }
 
 /// The Redis that is meant, if one is. What is wrong with a value by itself is reported elsewhere.
@@ -54,7 +58,8 @@ pub fn meant(
         return None;
     }
     let prefix = value(settings, "REDIS_PREFIX")?.as_text()?.to_owned();
-    Some(Redis { url: String::from(url).into(), prefix })
+    let Value::Time(timeout) = value(settings, "REDIS_TIMEOUT")? else { return None };
+    Some(Redis { url: String::from(url).into(), prefix, timeout })
 }
 
 fn of_parts(settings: &Settings) -> Option<Url> {

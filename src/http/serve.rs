@@ -198,6 +198,8 @@ where
         stop.cancelled().await;
     };
     tokio::select! {
+        // First, so that what has been asked in time is answered, however late it is looked at.
+        biased;
         ended = connection.as_mut() => return ended,
         () = told => {}
         () = silence => return Ok(()),

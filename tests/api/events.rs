@@ -104,7 +104,7 @@ async fn an_account_follows_all_its_jobs_and_no_others() {
     let (image, other) = (ada.upload(ROCKET).await, bob.upload(ROCKET).await);
     let mut events = Events::open(&ada, "/api/v1/events", None).await;
     let spec = json!({ "resize": { "width": 20 } });
-    bob.enqueue(&other, &spec).await;
+    let of_bob = bob.enqueue(&other, &spec).await;
     let first = ada.enqueue(&image, &spec).await;
     let second = ada.enqueue(&image, &json!({ "resize": { "width": 21 } })).await;
     let mut seen = Vec::new();
@@ -123,6 +123,7 @@ async fn an_account_follows_all_its_jobs_and_no_others() {
         let event = again.next().await.unwrap();
         missed.retain(|id| *id != event.id);
     }
+    bob.finished(&text(&of_bob, "job_id")).await;
 }
 
 #[tokio::test]

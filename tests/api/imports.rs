@@ -362,7 +362,7 @@ async fn few_imports_of_an_account_are_under_way_at_a_time() {
         _ => Say::Bytes(answer(200, &[], ROCKET)),
     })
     .await;
-    let sandbox = sandbox_for(&there, &[("FETCH_TIMEOUT", "2s")]).await;
+    let sandbox = sandbox_for(&there, &[("FETCH_TIMEOUT", "10s")]).await;
     let (ada, grace) = (sandbox.register("ada").await, sandbox.register("grace").await);
     let (silent, url) = (there.url("/silent"), there.url("/"));
     let slow = futures_util::future::join_all((0..8).map(|_| import_url(&ada, &silent)));

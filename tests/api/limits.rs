@@ -52,7 +52,7 @@ async fn uploads_are_counted_by_account_and_every_answer_tells() {
     assert_eq!(first["ratelimit"], "\"uploads\";r=1;t=30");
     // What is wrong with an upload does not make it none.
     let second = headers(upload(&ada).body("no picture"), 415).await;
-    assert_eq!(second["ratelimit"], "\"uploads\";r=0;t=30");
+    assert!(second["ratelimit"].to_str().unwrap().starts_with("\"uploads\";r=0;t="));
     let third = refused(upload(&ada)).await;
     assert_eq!(third["ratelimit-policy"], "\"uploads\";q=2;w=60");
     assert!(third["ratelimit"].to_str().unwrap().starts_with("\"uploads\";r=0;t="));
@@ -70,7 +70,8 @@ async fn uploads_are_counted_by_account_and_every_answer_tells() {
 
 #[tokio::test]
 async fn transformations_are_counted_at_once_as_jobs_and_beside_an_upload() {
-    let sandbox = Sandbox::with(&[("RATE_LIMIT_TRANSFORMS", "3")]).await;
+    let limits = [("RATE_LIMIT_TRANSFORMS", "3"), ("RATE_LIMIT_WINDOW", "1h")];
+    let sandbox = Sandbox::with(&limits).await;
     let ada = sandbox.register("ada").await;
     let image = ada.upload(ROCKET).await;
     let transform = |query: &str, width: u32| {
@@ -78,8 +79,8 @@ async fn transformations_are_counted_at_once_as_jobs_and_beside_an_upload() {
         ada.request(Method::POST, &path).json(&json!({ "resize": { "width": width } }))
     };
     let at_once = headers(transform("?sync=true", 20), 200).await;
-    assert_eq!(at_once["ratelimit-policy"], "\"transforms\";q=3;w=60");
-    assert_eq!(at_once["ratelimit"], "\"transforms\";r=2;t=20");
+    assert_eq!(at_once["ratelimit-policy"], "\"transforms\";q=3;w=3600");
+    assert_eq!(at_once["ratelimit"], "\"transforms\";r=2;t=1200");
     let eager = |specs: usize| {
         let eager =
             serde_json::to_string(&vec![json!({ "resize": { "width": 9 } }); specs]).unwrap();
@@ -90,7 +91,7 @@ async fn transformations_are_counted_at_once_as_jobs_and_beside_an_upload() {
     };
     let told = refused(eager(3)).await;
     assert!(
-        told["ratelimit-policy"].to_str().unwrap().ends_with(", \"transforms\";q=3;w=60"),
+        told["ratelimit-policy"].to_str().unwrap().ends_with(", \"transforms\";q=3;w=3600"),
         "{told:?}"
     );
     assert_eq!(ada.get(IMAGES).await["total"], 1, "what was refused is not there");
@@ -189,13 +190,18 @@ async fn accounts_are_opened_so_often_from_one_address() {
 
 #[tokio::test]
 async fn failed_logins_are_counted_and_no_others() {
-    let limits = [("RATE_LIMIT_LOGIN", "6"), ("RATE_LIMIT_LOGIN_USERNAME", "3")];
+    let limits = [
+        ("RATE_LIMIT_LOGIN", "6"),
+        ("RATE_LIMIT_LOGIN_USERNAME", "3"),
+        ("RATE_LIMIT_WINDOW", "1h"),
+    ];
     let sandbox = Sandbox::with(&limits).await;
     sandbox.register("ada").await;
     sandbox.register("grace").await;
     for _ in 0..8 {
         let told = headers(login(&sandbox, "ada", PASSWORD), 200).await;
-        assert_eq!(told["ratelimit-policy"], "\"login-username\";q=3;w=60, \"login\";q=6;w=60");
+        let policy = "\"login-username\";q=3;w=3600, \"login\";q=6;w=3600";
+        assert_eq!(told["ratelimit-policy"], policy);
         assert_eq!(told["ratelimit"], "\"login-username\";r=3;t=0, \"login\";r=6;t=0");
     }
     // A body that is none is no attempt.
@@ -249,10 +255,19 @@ async fn a_refusal_is_not_the_answer_to_an_idempotency_key() {
     let limits = [("RATE_LIMIT_UPLOADS", "1"), ("RATE_LIMIT_WINDOW", "2s")];
     let sandbox = Sandbox::with(&limits).await;
     let ada = sandbox.register("ada").await;
-    headers(upload(&ada), 201).await;
-    let with_key = || upload(&ada).header("idempotency-key", "k");
-    let told = refused(with_key()).await;
+    let mut round = 0;
+    // A machine that stands still between the two has both let in.
+    let (key, told) = eventually(async || {
+        round += 1;
+        let key = format!("k{round}");
+        headers(upload(&ada), 201).await;
+        let answer = upload(&ada).header("idempotency-key", &key).send().await.unwrap();
+        let told = answer.headers().clone();
+        (answer.status() == StatusCode::TOO_MANY_REQUESTS).then_some((key, told))
+    })
+    .await;
     assert_eq!(told["ratelimit-policy"], "\"uploads\";q=1;w=2");
+    let with_key = || upload(&ada).header("idempotency-key", &key);
     let image = eventually(async || {
         let answer = with_key().send().await.unwrap();
         match answer.status() {
@@ -284,7 +299,10 @@ async fn pages_of_other_origins_see_the_headers() {
 #[tokio::test]
 async fn processes_that_share_redis_share_their_limits() {
     let redis = Redis::shared();
-    let one = Sandbox::on_postgres_with(&redis.and(&[("RATE_LIMIT_UPLOADS", "3")])).await;
+    let one = Sandbox::on_postgres_with(
+        &redis.and(&[("RATE_LIMIT_UPLOADS", "3"), ("RATE_LIMIT_WINDOW", "1h")]),
+    )
+    .await;
     let two = one.beside(&[]).await;
     assert_eq!(readiness(&one).await, "ready");
     let ada = one.register("ada").await;
@@ -302,7 +320,8 @@ async fn processes_that_share_redis_share_their_limits() {
 async fn each_process_counts_for_itself_while_redis_is_away() {
     let mut server = Server::absent();
     let redis = Redis::at(server.url());
-    let one = Sandbox::on_postgres_with(&redis.and(&[("RATE_LIMIT_UPLOADS", "2")])).await;
+    let limits = [("RATE_LIMIT_UPLOADS", "2"), ("RATE_LIMIT_WINDOW", "1h")];
+    let one = Sandbox::on_postgres_with(&redis.and(&limits)).await;
     let two = one.beside(&[]).await;
     let ada = one.register("ada").await;
     let elsewhere = Account::of(&two, &ada.token);

@@ -136,6 +136,10 @@ async fn a_flood_is_refused_before_any_of_it_is_made_and_what_was_admitted_is_ma
     let much = Duration::from_secs_f64(60.0 / factor) - time.mul_f64(2.5);
     let place = transformer.admit(ada_id, &[1], Cost { memory: 0, time: much }).await.unwrap();
 
+    // There is no room for their files, so that none is begun before all have asked: what has been begun counts for less.
+    let full = [limits.upload_size, limits.upload_size - 1];
+    let full = transformer.admit_job(&full).await.unwrap();
+
     let flood: FuturesUnordered<_> =
         (0..8).map(|number| transform(&ada, &hers, &slow(number)).send()).collect();
     let mut flood = flood.map(|answer| answer.unwrap());
@@ -144,6 +148,7 @@ async fn a_flood_is_refused_before_any_of_it_is_made_and_what_was_admitted_is_ma
         assert!(answer.headers().contains_key("retry-after"));
         problem(Ok(answer), 503, "overloaded").await;
     }
+    drop(full);
     grace.transform(&others, &json!({ "resize": { "width": 20 } })).await;
     for _ in 0..2 {
         expect(Ok(flood.next().await.unwrap()), StatusCode::OK).await;

@@ -11,20 +11,23 @@ use crate::{
     sandbox::{Account, ROCKET, Sandbox, eventually, expect, problem, text},
 };
 
-/// What is said of a Redis: its URL, and a prefix that nobody else has.
-pub struct Redis([(&'static str, String); 2]);
+/// What is said of a Redis: its URL, a prefix that nobody else has, and how long it may take.
+pub struct Redis([(&'static str, String); 3]);
 
 impl Redis {
     /// The Redis that all tests share.
     pub fn shared() -> Self {
         let url = std::env::var("TEST_REDIS_URL");
-        Self::at(url.unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned()))
+        let Self([url, prefix, _]) =
+            Self::at(url.unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned()));
+        // It is there, however slow everything is.
+        Self([url, prefix, ("REDIS_TIMEOUT", "20s".to_owned())])
     }
 
     /// The Redis at `url`.
     pub fn at(url: String) -> Self {
         let prefix = format!("darkroom-test-{}:", uuid::Uuid::now_v7().simple());
-        Self([("REDIS_URL", url), ("REDIS_PREFIX", prefix)])
+        Self([("REDIS_URL", url), ("REDIS_PREFIX", prefix), ("REDIS_TIMEOUT", "500ms".to_owned())])
     }
 
     /// As variables, with others.
@@ -73,7 +76,7 @@ async fn without_redis_it_is_degraded_and_answers_and_recovers_by_itself() {
         becomes(&sandbox, "ready").await;
         everything_works(&ada).await;
         let keys: Vec<String> = server.ask(&["KEYS", "*"]).await.unwrap();
-        let Redis([_, (_, prefix)]) = &redis;
+        let Redis([_, (_, prefix), _]) = &redis;
         assert!(!keys.is_empty() && keys.iter().all(|key| key.starts_with(prefix)), "{keys:?}");
         server.kill();
         everything_works(&ada).await;

@@ -93,7 +93,7 @@ async fn crashes_under_load_cost_no_more_than_an_answer_on_postgres() {
 #[tokio::test]
 async fn stopping_finishes_requests_and_gives_jobs_back() {
     let variables =
-        [("TRANSFORM_THREADS", "1"), ("TRANSFORM_TIMEOUT", "10s"), ("DRAIN_TIMEOUT", "12s")];
+        [("TRANSFORM_THREADS", "1"), ("TRANSFORM_TIMEOUT", "10s"), ("DRAIN_TIMEOUT", "40s")];
     let mut sandbox = Sandbox::with(&variables).await;
     sandbox.leaves_jobs();
     let ada = sandbox.register("ada").await;

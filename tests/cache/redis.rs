@@ -11,6 +11,7 @@ use darkroom::{
         Query,
         cache::{Cache, CacheGet, CheckCache, Publish, subscribe},
     },
+    config,
     domain::{error::Code, rate::Quota},
 };
 use futures_util::StreamExt;
@@ -116,9 +117,9 @@ async fn a_script_that_was_forgotten_is_sent_again() {
 async fn accounts_leave_nothing_behind() {
     let server = Server::running().await;
     let cache = Cache::redis(&settings(&server.url())).unwrap();
-    let quota = Quota::new(4, Duration::from_secs(2)).unwrap();
+    let quota = Quota::new(4, Duration::from_secs(20)).unwrap();
     take(&cache, "given back", Quota::new(4, MINUTE).unwrap(), 4).await;
-    take(&cache, "r", quota, 2).await;
+    take(&cache, "r", quota, 1).await;
     let size = async || server.ask::<i64>(&["DBSIZE"]).await.unwrap();
     assert_eq!(size().await, 2);
     take(&cache, "given back", Quota::new(4, MINUTE).unwrap(), -4).await;
@@ -145,7 +146,8 @@ async fn while_it_is_silent_nobody_waits_for_it_but_one_a_second() {
     // Takes connections and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
-    let cache = Cache::redis(&settings(&url)).unwrap();
+    let hasty = config::Redis { timeout: Duration::from_millis(500), ..settings(&url) };
+    let cache = Cache::redis(&hasty).unwrap();
     assert!(check(&cache).await.is_none());
     let began = Instant::now();
     for _ in 0..2_000 {

@@ -171,9 +171,11 @@ async fn a_copy_that_is_killed_goes_on_where_it_was() {
     for (signal, puts) in [("KILL", 5), ("TERM", 10)] {
         let mut copying = shell.command(&jobs).spawn().unwrap();
         eventually(|| (server.puts() >= puts).then_some(()));
+        let held = server.hold().await;
         let pid = copying.id().to_string();
         Command::new("kill").args(["-s", signal, &pid]).status().unwrap();
         assert!(!copying.wait().unwrap().success());
+        drop(held);
     }
     let before = server.puts();
     server.slow_down(Duration::ZERO);
@@ -301,11 +303,11 @@ async fn what_is_deleted_while_it_is_copied_is_nowhere() {
     let ada = Account::register(&serving).await;
     let (gone, lost) =
         (ada.upload(&serving, picture(0)).await, ada.upload(&serving, picture(1)).await);
-    server.slow_down(Duration::from_secs(2));
+    let held = server.hold().await;
     let copying = Running::new(shell.command(&[COPY, &["--json"]].concat()).spawn().unwrap());
     eventually(|| (server.puts() == 2).then_some(()));
     ada.delete(&serving, &gone).await;
-    server.slow_down(Duration::ZERO);
+    drop(held);
     let run = copying.end();
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((run.code, &report["copied"], &report["gone"]), (0, &json!(1), &json!(1)));

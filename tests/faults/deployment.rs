@@ -110,7 +110,7 @@ const MISNAMED: &str = "invalid peer certificate: certificate not valid for name
 async fn who_starts_ends(world: &World, why: &str) {
     for command in ["migrate", "serve"] {
         let mut begun = world.command(command);
-        begun.env("STARTUP_TIMEOUT", "1s").env("PORT", "0");
+        begun.env("STARTUP_TIMEOUT", "5s").env("PORT", "0");
         let mut process = Process::begin(command.to_owned(), begun);
         let status = eventually(async || process.has_ended()).await;
         let said =

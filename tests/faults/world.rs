@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     panic::Location,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -105,11 +105,10 @@ impl World {
         let directory = TempDir::with_prefix("darkroom-faults-").unwrap();
         let data = directory.path().to_owned();
         let world = Self::with(trial, ledger, data, directory, queue, variables);
-        // Past any proxy: this thread, which waits here, would be the one to carry it.
         let mut migrate = world.command("migrate");
+        // Past any proxy, which may be made to fail.
         migrate.env("SUPABASE_DB_URL", postgres::url(server.port, &name));
-        let migrated = migrate.stdin(Stdio::null()).output().unwrap();
-        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        world.migrated(migrate).await;
         world
     }
 
@@ -126,10 +125,15 @@ impl World {
         let queue = Some("image-transform-jobs".to_owned());
         let mut world = Self::with(trial, ledger, data, directory, queue, variables);
         world.servers = trial.managed.clone();
-        let mut migrate = Process::begin("migrate".to_owned(), world.command("migrate"));
+        world.migrated(world.command("migrate")).await;
+        world
+    }
+
+    /// Waits for it without holding up what else goes on on this thread.
+    async fn migrated(&self, command: Command) {
+        let mut migrate = Process::begin("migrate".to_owned(), command);
         let migrated = eventually(async || migrate.has_ended()).await;
         assert!(migrated.success(), "{}", migrate.said());
-        world
     }
 
     /// With nothing configured: SQLite, and files.

@@ -17,8 +17,9 @@ use crate::{
     verbs::{false_body, key, noise, sha256},
 };
 
-/// The two seconds in which whoever needs the storage learns that it is gone, by a busy machine's clock.
-const SOON: Duration = Duration::from_secs(3);
+/// In two seconds whoever needs the storage learns that it is gone; a machine that stands still is given more. Whoever waited for the
+/// storage itself would wait for a minute.
+const SOON: Duration = Duration::from_secs(20);
 
 pub async fn opened(s3: S3) -> Sandbox {
     let mut settings = settings(StorageKind::S3);
@@ -131,7 +132,7 @@ async fn a_server_that_is_gone_is_noticed_soon_and_found_again() {
     server.resume();
     let back = Instant::now();
     while sandbox.get(&object).await.is_err() {
-        assert!(back.elapsed() < Duration::from_secs(10), "it is never found again");
+        assert!(back.elapsed() < Duration::from_secs(60), "it is never found again");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     sandbox.ask(CheckStorage).await.unwrap();
@@ -150,8 +151,9 @@ async fn a_server_that_says_nothing_is_noticed_soon() {
     let server = S3Server::start();
     let sandbox = opened(S3 { endpoint: Some(endpoint), ..server.settings() }).await;
     for size in [1000, 20 << 20] {
+        let body = Body::bytes(noise(size));
         let asked = Instant::now();
-        let put = sandbox.put(&key("a"), Body::bytes(noise(size))).await.unwrap_err();
+        let put = sandbox.put(&key("a"), body).await.unwrap_err();
         assert_eq!(put.code, Code::DependencyUnavailable);
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
     }

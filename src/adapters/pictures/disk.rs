@@ -35,8 +35,8 @@ const WAITING: u64 = 16 << 20;
 const UNSAVED: usize = 1000;
 /// Files that are read at a time.
 const READERS: usize = 32;
-/// How long a file may take to be read; whoever asked then goes on without it.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a file may take to be read; whoever asked then goes on without it. Tests run where all may stand still for a while.
+pub(super) const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 60_000 } else { 500 });
 /// How long a disk that did not answer is passed by.
 const PASSED_BY: Duration = Duration::from_secs(1);
 /// How often it is told what is wrong.
@@ -50,6 +50,7 @@ pub(super) struct Disk {
     index: Mutex<Index>,
     orders: Mutex<Orders>,
     readers: Arc<Semaphore>,
+    patience: Duration,
     health: Mutex<Health>,
 }
 
@@ -84,7 +85,7 @@ struct Health {
 
 impl Disk {
     /// Within a runtime; takes no time.
-    pub(super) fn open(directory: &Path, limit: u64) -> Arc<Self> {
+    pub(super) fn open(directory: &Path, limit: u64, patience: Duration) -> Arc<Self> {
         let disk = Arc::new(Self {
             directory: directory.to_owned(),
             largest: limit / LARGEST,
@@ -92,6 +93,7 @@ impl Disk {
             index: Mutex::new(Index::new(limit)),
             orders: Mutex::default(),
             readers: Arc::new(Semaphore::new(READERS)),
+            patience,
             health: Mutex::default(),
         });
         disk.order(Order::Open);
@@ -115,7 +117,7 @@ impl Disk {
             });
             read.await.ok()?
         };
-        match timeout(PATIENCE, reading).await {
+        match timeout(self.patience, reading).await {
             Ok(picture) => picture.map(Arc::new),
             Err(_) => {
                 lock(&self.health).passed_by_until = Some(Instant::now() + PASSED_BY);

@@ -127,7 +127,8 @@ impl Epochs {
 impl Pictures {
     /// Opens what the settings allow. What a process before left on the disk becomes known little by little. Within a runtime.
     pub fn open(settings: &config::Cache) -> Self {
-        let disk = (settings.disk > 0).then(|| Disk::open(&settings.directory, settings.disk));
+        let disk = (settings.disk > 0)
+            .then(|| Disk::open(&settings.directory, settings.disk, disk::PATIENCE));
         let memory = (settings.memory > 0).then(|| Memory::new(settings.memory));
         Self { memory, disk, epochs: Epochs(std::array::from_fn(|_| RwLock::new(0))) }
     }

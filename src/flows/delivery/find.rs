@@ -6,7 +6,7 @@ use super::plan::Plan;
 use crate::{
     actors::transformer::Priority,
     adapters::{
-        db::variants::{PurgesOf, VariantBySpec},
+        db::{purge::PurgesOf, variants::VariantBySpec},
         pictures::{Epoch, Picture},
         storage::GetObject,
     },

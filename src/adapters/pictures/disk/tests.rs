@@ -155,7 +155,7 @@ fn a_file_that_took_the_place_of_another_is_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_hangs_is_passed_by() {
     let directory = tempfile::tempdir().unwrap();
-    let disk = Disk::open(directory.path(), 1 << 20);
+    let disk = Disk::open(directory.path(), 1 << 20, Duration::from_secs(2));
     let picture = super::super::tests::picture(b"one");
     disk.put(key(0, 0), picture.clone());
     disk.put(key(0, 1), picture.clone());
@@ -169,7 +169,8 @@ async fn a_disk_that_hangs_is_passed_by() {
     let kind = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).unwrap();
     assert_eq!(disk.get(&key(0, 0)).await, None);
-    assert!(lock(&disk.health).passed_by_until.is_some());
+    let until = lock(&disk.health).passed_by_until.replace(Instant::now() + 60 * PASSED_BY);
+    assert!(until.is_some());
     assert_eq!(disk.get(&key(0, 1)).await, None, "nor is the next to wait for it");
     lock(&disk.health).passed_by_until = None;
     assert_eq!(disk.get(&key(0, 1)).await, Some(picture), "once it answers");
@@ -187,7 +188,7 @@ async fn hang(disk: &Disk) {
 #[tokio::test]
 async fn what_a_slow_disk_can_not_follow_is_not_written() {
     let directory = tempfile::tempdir().unwrap();
-    let disk = Disk::open(directory.path(), 1 << 30);
+    let disk = Disk::open(directory.path(), 1 << 30, PATIENCE);
     hang(&disk).await;
     let mut pictures = BTreeMap::new();
     for spec in 0..3 {
