@@ -69,6 +69,8 @@ const ADMITTED: usize = 1024;
 const DATABASE_DEADLINE: Duration = Duration::from_secs(10);
 /// How long the storage may take to take an object, or to give it. That nobody is there it finds out much sooner.
 const STORAGE_DEADLINE: Duration = Duration::from_secs(10 * 60);
+/// How long a question to the cache may take where there is no Redis.
+const CACHE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How much longer than for Redis itself is waited for the cache, which then is passed by: it is there to save time.
 const CACHE_GRACE: Duration = Duration::from_millis(100);
 /// How long the queue may take to take what is handed over.
@@ -181,11 +183,11 @@ impl App {
         if !config.roles.has(Role::Api) {
             (cache.memory, cache.disk) = (0, 0);
         }
-        let redis_timeout = config.redis.as_ref().map(|redis| redis.timeout).unwrap_or_default();
+        let cache_timeout = config.redis.as_ref().map_or(CACHE_TIMEOUT, |redis| redis.timeout);
         let services = Arc::new(Services {
             database: Address::new(ADMITTED, DATABASE_DEADLINE),
             storage: Address::new(ADMITTED, STORAGE_DEADLINE),
-            cache: Address::new(ADMITTED, redis_timeout + CACHE_GRACE),
+            cache: Address::new(ADMITTED, cache_timeout + CACHE_GRACE),
             publisher: Address::new(ADMITTED, QUEUE_DEADLINE),
             // Of the embedded database this process is the only one.
             metadata_cached: config.redis.is_some() || config.is_embedded(),

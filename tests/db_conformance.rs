@@ -163,6 +163,7 @@ suite! {
         what_a_crash_left_is_swept_after_its_time
         who_comes_after_the_sweep_is_told
         two_who_waited_for_one_making_use_it_both
+        who_waited_for_what_is_not_kept_uses_what_is_there
         what_was_stored_in_vain_is_removed;
     operator:
         an_operator_sees_all_and_retries_any

@@ -114,7 +114,7 @@ pub const TABLE: &[Variable] = &[
     row("UPSTASH_REDIS_TLS", Text("true"), Kind::Flag, "Redis: whether to speak TLS."),
     row("REDIS_URL", Unset, REDIS, "Redis by one URL, instead of its parts above."),
     row("REDIS_PREFIX", Text("darkroom:"), Kind::Text, "Redis: what keys start with."),
-    row("REDIS_TIMEOUT", Text("500ms"), Kind::Time(20, MINUTE), "Redis: time for an answer. Whoever has none by then goes on without it."),
+    row("REDIS_TIMEOUT", Text("500ms"), Kind::Time(20, 2_000), "Redis: time for an answer. Whoever has none by then goes on without it."),
     row("CLOUDAMQP_URL", Unset, AMQP, "RabbitMQ."),
     row("AMQP_URL", Unset, AMQP, "Another name for `CLOUDAMQP_URL`, which wins."),
     row("RABBITMQ_URL", Unset, AMQP, "Another name for `CLOUDAMQP_URL`, which wins."),

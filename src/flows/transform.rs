@@ -66,6 +66,8 @@ pub struct Work {
     /// By who waits as well: somebody's picture never stands behind a job, which waits as long as it takes.
     painting: Arc<Flights<(VariantKey, Priority), Result<Painted, imaging::Failure>>>,
     storing: Arc<Flights<VariantKey, Result<variant::Made>>>,
+    /// What was made for an answer, and how often its image had been purged before.
+    keeping: Arc<Flights<(VariantKey, i64), Result<()>>>,
 }
 
 /// The variant of `image` by `spec`, as a row to be.
@@ -143,27 +145,37 @@ fn is_current(variant: &Variant) -> bool {
     variant.status == VariantStatus::Ready && variant.engine >= imaging::ENGINE
 }
 
-/// Stores what was painted and records it as the variant of `image` by `spec`, unless all that was made of the image was given up
-/// since; `purges` was read before the painting began.
+/// Stores what was painted and records it as the variant of `image` by `spec`, once for all who do so at this moment, unless all that
+/// was made of the image was given up since; `purges` was read before the painting began.
 ///
 /// # Errors
 /// `not_found` if the image has gone meanwhile; `dependency_unavailable`.
 pub async fn keep(
-    services: &Services,
+    services: &Arc<Services>,
     image: &Image,
     spec: &Spec,
     painted: &Painted,
     purges: i64,
 ) -> Result<()> {
-    let variant = plan(image, spec);
-    let VariantKey { image_id, spec_hash } = variant.key();
-    let query = VariantBySpec { user_id: image.user_id, image_id, spec_hash };
+    let (these, variant, painted) = (services.clone(), plan(image, spec), painted.clone());
+    let key = (variant.key(), purges);
+    let work = || async move { keep_alone(&these, variant, &painted, purges).await };
+    services.work.keeping.join(key, work).await?
+}
+
+async fn keep_alone(
+    services: &Services,
+    variant: Variant,
+    painted: &Painted,
+    purges: i64,
+) -> Result<()> {
+    let (user_id, VariantKey { image_id, spec_hash }) = (variant.user_id, variant.key());
+    let query = VariantBySpec { user_id, image_id, spec_hash };
     if services.database.ask(query).await?.is_some_and(|there| is_current(&there)) {
         return Ok(());
     }
     // Under a key of its own: it may be given up where others who have the same keep theirs.
-    let there = (&services.database, &services.storage);
-    let made = put(there, image.user_id, painted).await?;
+    let made = put((&services.database, &services.storage), user_id, painted).await?;
     let key = made.object_key.clone();
     let query = KeepVariant { variant, outcome: Ok(made), purges, now: now() };
     let kept = services.database.ask(query).await;
@@ -172,7 +184,7 @@ pub async fn keep(
         Err(error) => error.code == Code::NotFound,
     };
     if is_unwanted {
-        objects::abandon(services, image.user_id, key).await?;
+        objects::abandon(services, user_id, key).await?;
     }
     kept.map(|_| ())
 }

@@ -21,7 +21,7 @@ impl Redis {
         let Self([url, prefix, _]) =
             Self::at(url.unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned()));
         // It is there, however slow everything is.
-        Self([url, prefix, ("REDIS_TIMEOUT", "20s".to_owned())])
+        Self([url, prefix, ("REDIS_TIMEOUT", "2s".to_owned())])
     }
 
     /// The Redis at `url`.

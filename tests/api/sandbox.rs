@@ -277,7 +277,7 @@ pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
             }
         }
     };
-    let patience = std::time::Duration::from_secs(60);
+    let patience = std::time::Duration::from_secs(240);
     tokio::time::timeout(patience, asking).await.expect("it never happened")
 }
 

@@ -6,6 +6,7 @@ use darkroom::{
         deletions::PendingDeletions,
         images::{DeleteImage, ImageById, InsertImage},
         objects::*,
+        purge::PurgeImage,
         users::DeleteUser,
         variants::{CompleteVariant, DeleteVariant, ReserveVariant, VariantById},
     },
@@ -232,6 +233,31 @@ pub async fn two_who_waited_for_one_making_use_it_both(sandbox: &Sandbox) {
     let mut removed = delete(sandbox, &image).await;
     removed.sort();
     assert_eq!(removed, [image.object_key.clone(), "v".to_owned()]);
+}
+
+/// Of two who waited for the same making, the first found that its bytes were there already, and what was made is to be removed.
+pub async fn who_waited_for_what_is_not_kept_uses_what_is_there(sandbox: &Sandbox) {
+    let ada = sandbox.user("ada").await;
+    let image = sandbox.image(&ada).await;
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(sandbox.get(ReserveVariant { variant: variant(&image, number) }).await.id);
+    }
+    let same = |key: &str| Made { sha256: "bb".to_owned(), ..made(key) };
+    for key in ["v0", "v1"] {
+        let object = same(key).object();
+        let reserve = ReserveObject { user_id: ada.id, object, may_share: false, now: now() };
+        sandbox.get(reserve).await;
+    }
+    for (id, key) in [(ids[0], "v0"), (ids[1], "v1"), (ids[2], "v1")] {
+        assert_eq!(complete(sandbox, id, same(key), ENGINE).await, "v0");
+    }
+    assert_eq!(doomed(sandbox).await, ["v1"]);
+    sandbox.get(PurgeImage { user_id: ada.id, id: image.id, now: now() }).await;
+    assert_eq!(doomed(sandbox).await, ["v0", "v1"]);
+    let late = CompleteVariant { id: ids[2], made: same("v1"), engine: ENGINE, now: now() };
+    assert_eq!(sandbox.refusal(late).await, Code::DependencyUnavailable);
+    assert_eq!(complete(sandbox, ids[2], same("v2"), ENGINE).await, "v2");
 }
 
 pub async fn what_was_stored_in_vain_is_removed(sandbox: &Sandbox) {

@@ -13,8 +13,8 @@ use bb8_redis::{RedisConnectionManager, bb8};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use redis::{
-    Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, RedisResult, Script,
-    aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError,
+    RedisResult, Script, aio::MultiplexedConnection, cmd,
 };
 use secrecy::ExposeSecret;
 use tokio::{sync::watch, time::timeout};
@@ -54,6 +54,10 @@ impl Redis {
     pub(super) fn new(settings: &config::Redis) -> Result<Self> {
         let url = settings.url.expose_secret();
         let inner = RedisConnectionManager::new(url).map_err(Error::internal)?;
+        let client = Client::open(url).map_err(Error::internal)?;
+        let times = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(settings.timeout))
+            .set_response_timeout(Some(settings.timeout));
         let (tell, refused) = watch::channel(String::new());
         let pool = bb8::Pool::builder()
             .max_size(CONNECTIONS)
@@ -63,7 +67,7 @@ impl Redis {
             // A connection that broke looks like any other, until it is used.
             .test_on_check_out(true)
             .error_sink(Box::new(Sink))
-            .build_unchecked(Manager { inner, refused: tell });
+            .build_unchecked(Manager { inner, client, times, refused: tell });
         let (breaker, prefix) = (Breaker::default(), settings.prefix.clone());
         Ok(Self { pool, refused, breaker, prefix, timeout: settings.timeout })
     }
@@ -177,6 +181,9 @@ impl From<RedisError> for Failed {
 /// Makes connections, and says when it can't.
 struct Manager {
     inner: RedisConnectionManager,
+    client: Client,
+    /// For a connection, and for each answer on it; the client's own are shorter than may be asked for.
+    times: AsyncConnectionConfig,
     refused: watch::Sender<String>,
 }
 
@@ -185,7 +192,8 @@ impl bb8::ManageConnection for Manager {
     type Error = RedisError;
 
     async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        self.inner.connect().await.inspect_err(|error| {
+        let connecting = self.client.get_multiplexed_async_connection_with_config(&self.times);
+        connecting.await.inspect_err(|error| {
             self.refused.send_replace(error.to_string());
         })
     }

@@ -162,7 +162,9 @@ impl Transaction for InsertImage {
                 None => return Ok(None),
             }
         } else {
-            objects::attach(tx, image.user_id, &image.object(), image.created_at).await?
+            objects::attach(tx, image.user_id, &image.object(), image.created_at)
+                .await?
+                .ok_or_else(|| objects::given_up(&image.object_key))?
         };
         tx.execute(
             "INSERT INTO images (id, user_id, filename, format, size, width, height, frames,

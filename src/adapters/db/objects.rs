@@ -104,13 +104,13 @@ pub(super) async fn attach_again(tx: &mut Tx, key: &str) -> Result<Option<()>, S
 }
 
 /// Counts the first use of an object that was just stored. Where the account has got another with the same bytes meanwhile,
-/// that one is used and this one is to be removed. The key to name.
+/// that one is used and this one is to be removed. The key to name; `None` if what was stored was given up meanwhile, and there is no other.
 pub(super) async fn attach(
     tx: &mut Tx,
     user_id: UserId,
     object: &Object,
     now: DateTime<Utc>,
-) -> Result<String, Stop> {
+) -> Result<Option<String>, Stop> {
     let size = i64::try_from(object.size).map_err(Stop::corrupt)?;
     let reserved: Option<(Option<String>, Option<String>)> = tx
         .fetch_optional(
@@ -121,11 +121,10 @@ pub(super) async fn attach(
     if reserved.is_none() {
         // Of two who waited for the same making, the second comes here.
         if attach_again(tx, &object.key).await?.is_some() {
-            return Ok(object.key.clone());
+            return Ok(Some(object.key.clone()));
         }
         if is_doomed(tx, &object.key).await? {
-            let cause = format_args!("{} was given up meanwhile", object.key);
-            return Err(Error::unavailable("the storage", cause).into());
+            return share(tx, user_id, &object.sha256).await;
         }
     }
     let (name, asset_id) = reserved.unwrap_or_default();
@@ -140,14 +139,34 @@ pub(super) async fn attach(
         )
         .await?;
     if key != object.key {
+        // Whoever waited for the same making must not name it.
+        tx.execute(
+            "INSERT INTO objects (key, user_id, sha256, size, refs, shared, created_at)
+             VALUES ($1, $2, $3, $4, -1, FALSE, $5)",
+            binds![&object.key, user_id, &object.sha256, size, now],
+        )
+        .await?;
         let keys = [object.key.clone()];
         deletions::record_keys(tx, user_id, DeletionId::new(), &keys, now).await?;
     }
-    Ok(key)
+    Ok(Some(key))
+}
+
+/// Counts one more use of the account's object with these bytes, if there is one; its key.
+async fn share(tx: &mut Tx, user_id: UserId, sha256: &str) -> Result<Option<String>, Stop> {
+    let sql = "UPDATE objects SET refs = refs + 1 WHERE user_id = $1 AND sha256 = $2 AND shared
+               RETURNING key";
+    let row: Option<(String,)> = tx.fetch_optional(sql, binds![user_id, sha256]).await?;
+    Ok(row.map(|(key,)| key))
+}
+
+/// For whoever has nothing else to name.
+pub(super) fn given_up(key: &str) -> Stop {
+    Error::unavailable("the storage", format_args!("{key} was given up meanwhile")).into()
 }
 
 /// Whether an object is to be removed although a row that would name it may still come.
-pub(super) async fn is_doomed(tx: &mut Tx, key: &str) -> Result<bool, Stop> {
+async fn is_doomed(tx: &mut Tx, key: &str) -> Result<bool, Stop> {
     let sql = "SELECT refs FROM objects WHERE key = $1 AND refs < 0";
     Ok(tx.fetch_optional::<(i32,)>(sql, binds![key]).await?.is_some())
 }

@@ -36,8 +36,10 @@ impl Transaction for PurgeImage {
     type Output = ();
 
     async fn perform(&self, tx: &mut Tx) -> Result<(), Stop> {
-        variants::lock_image(tx, self.user_id, self.id).await?;
-        purge(tx, self.user_id, &[self.id], self.now).await
+        match purge(tx, self.user_id, &[self.id], self.now).await? {
+            0 => Err(Error::not_found("image").into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -137,15 +139,15 @@ async fn purges_of(tx: &mut Tx, user_id: UserId, id: ImageId, lock: &str) -> Res
     row.map(|(purges,)| purges).ok_or_else(|| Error::not_found("image").into())
 }
 
-/// Writes down that what was made of pictures is given up. They must be held, or be one alone, which is held from then on.
-pub(super) async fn give_up(tx: &mut Tx, user_id: UserId, images: &[ImageId]) -> Result<(), Stop> {
+/// Writes down that what was made of pictures is given up; how many of them are there. They must be held, or be one alone, which
+/// nobody changes from then on.
+pub(super) async fn give_up(tx: &mut Tx, user_id: UserId, images: &[ImageId]) -> Result<u64, Stop> {
     let sql = format!(
         "UPDATE images SET purges = purges + 1 WHERE user_id = $1 AND id IN ({})",
         placeholders(2, images.len())
     );
     let values = std::iter::once(Bind::from(user_id)).chain(images.iter().copied().map(Bind::from));
-    tx.execute(AssertSqlSafe(sql), values.collect::<Vec<_>>()).await?;
-    Ok(())
+    tx.execute(AssertSqlSafe(sql), values.collect::<Vec<_>>()).await
 }
 
 /// Records what came of making a variant, and the variant where there was none; unless what was made of its picture was given up
@@ -182,44 +184,46 @@ impl Transaction for KeepVariant {
         }
         match &self.outcome {
             Ok(made) => {
-                variants::complete(tx, reserved.id, made, Some(engine), self.now).await?;
+                let kept = variants::complete(tx, reserved.id, made, Some(engine), self.now);
+                Ok(kept.await?.is_some())
             }
-            Err(failure) => variants::fail(tx, reserved.id, failure).await?,
+            Err(failure) => variants::fail(tx, reserved.id, failure).await.map(|()| true),
         }
-        Ok(true)
     }
 }
 
-/// Gives up what was made of pictures that are held, and what is known of why others could not be made.
+/// Gives up what was made of pictures, and what is known of why others could not be made; of how many pictures. See [`give_up`].
 async fn purge(
     tx: &mut Tx,
     user_id: UserId,
     images: &[ImageId],
     now: DateTime<Utc>,
-) -> Result<(), Stop> {
+) -> Result<u64, Stop> {
     if images.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
-    give_up(tx, user_id, images).await?;
-    // What failed is tried again as well.
-    let of = format!(
-        "(object_key IS NOT NULL OR status = 'failed') AND image_id IN ({})",
-        placeholders(1, images.len())
-    );
+    let there = give_up(tx, user_id, images).await?;
+    if there == 0 {
+        return Ok(0);
+    }
+    let of = format!("image_id IN ({})", placeholders(1, images.len()));
     let binds = || images.iter().copied().map(Bind::from).collect::<Vec<_>>();
     let lock = tx.dialect().for_update;
+    // All of them: one that is being made may be ready before the next statement.
     let sql = format!("SELECT object_key FROM variants WHERE {of} ORDER BY id {lock}");
     let keys: Vec<(Option<String>,)> = tx.fetch_all(AssertSqlSafe(sql), binds()).await?;
     let sql = format!(
         "UPDATE variants SET status = 'pending', engine = 0, format = NULL, size = NULL,
              width = NULL, height = NULL, sha256 = NULL, object_key = NULL,
              error_code = NULL, error_detail = NULL
-         WHERE {of}"
+         WHERE {of} AND (object_key IS NOT NULL OR status = 'failed')"
     );
+    // What failed is tried again as well.
     tx.execute(AssertSqlSafe(sql), binds()).await?;
     let unused = objects::retire(tx, keys.into_iter().filter_map(|(key,)| key).collect()).await?;
     if !unused.is_empty() {
         deletions::record_keys(tx, user_id, DeletionId::new(), &unused, now).await?;
     }
-    changes::of_images(tx, user_id, images, ChangeKind::Pictures).await
+    changes::of_images(tx, user_id, images, ChangeKind::Pictures).await?;
+    Ok(there)
 }

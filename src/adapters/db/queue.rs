@@ -283,11 +283,12 @@ impl Transaction for FinishJob {
             .await?;
         let Some((attempts, max_attempts, cancel_requested)) = held else { return Ok(None) };
         let end = match &self.outcome {
-            // Of two who waited for the same making, the first was purged before this one came.
-            Outcome::Done(made) if objects::is_doomed(tx, &made.object_key).await? => End::Again,
             Outcome::Done(made) => {
-                variants::complete(tx, self.variant_id, made, None, self.now).await?;
-                End::Succeeded
+                match variants::complete(tx, self.variant_id, made, None, self.now).await? {
+                    Some(_) => End::Succeeded,
+                    None if cancel_requested => End::Cancelled,
+                    None => End::Again,
+                }
             }
             Outcome::Retry(..) | Outcome::Cancelled if cancel_requested => End::Cancelled,
             Outcome::Retry(error, after) if attempts < max_attempts => {

@@ -306,18 +306,21 @@ impl Transaction for CompleteVariant {
     type Output = Variant;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Variant, Stop> {
-        complete(tx, self.id, &self.made, Some(self.engine), self.now).await
+        complete(tx, self.id, &self.made, Some(self.engine), self.now)
+            .await?
+            .ok_or_else(|| objects::given_up(&self.made.object_key))
     }
 }
 
-/// See [`CompleteVariant`]; without an engine, it is the one that the row was reserved for, or ours if it was purged since.
+/// See [`CompleteVariant`]; without an engine, it is the one that the row was reserved for, or ours if it was purged since. `None` if
+/// what was made was given up meanwhile: of two who waited for the same making, the first was purged before the second came.
 pub(super) async fn complete(
     tx: &mut Tx,
     id: VariantId,
     made: &Made,
     engine: Option<i32>,
     now: DateTime<Utc>,
-) -> Result<Variant, Stop> {
+) -> Result<Option<Variant>, Stop> {
     let lock = tx.dialect().for_update;
     let sql = format!(concat!("SELECT ", columns!(), " FROM variants WHERE id = $1 {}"), lock);
     let row: Option<VariantRow> = tx.fetch_optional(AssertSqlSafe(sql), binds![id]).await?;
@@ -327,9 +330,11 @@ pub(super) async fn complete(
     let owner = UserId(former.user_id);
     if former.status == "ready" && former.engine >= engine {
         objects::abandon(tx, owner, &made.object_key, now).await?;
-        return former.try_into();
+        return former.try_into().map(Some);
     }
-    let key = objects::attach(tx, owner, &made.object(), now).await?;
+    let Some(key) = objects::attach(tx, owner, &made.object(), now).await? else {
+        return Ok(None);
+    };
     if let Some(former) = former.object_key {
         // The bytes that these replace.
         let unused = objects::release(tx, vec![former]).await?;
@@ -358,7 +363,7 @@ pub(super) async fn complete(
             ],
         )
         .await?;
-    row.try_into()
+    row.try_into().map(Some)
 }
 
 /// Records that a variant can't be made, if nobody has made it.
@@ -412,7 +417,7 @@ impl Transaction for DeleteVariant {
     type Output = Vec<String>;
 
     async fn perform(&self, tx: &mut Tx) -> Result<Vec<String>, Stop> {
-        // The picture first, as all do who hold both.
+        // The picture first, as purges do.
         let row: Option<(Uuid,)> = tx
             .fetch_optional(
                 "SELECT image_id FROM variants WHERE id = $1 AND user_id = $2",
