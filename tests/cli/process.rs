@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 /// How long a process may take for what it is asked; on a busy machine too.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 /// A secret that any configuration accepts.
 pub const SECRET: &str = "2f6b1c9d84e05a7733bd90c1f4a8e6d25b7c0e91";
 
