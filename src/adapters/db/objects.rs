@@ -139,17 +139,27 @@ pub(super) async fn attach(
         )
         .await?;
     if key != object.key {
-        // Whoever waited for the same making must not name it.
-        tx.execute(
-            "INSERT INTO objects (key, user_id, sha256, size, refs, shared, created_at)
-             VALUES ($1, $2, $3, $4, -1, FALSE, $5)",
-            binds![&object.key, user_id, &object.sha256, size, now],
-        )
-        .await?;
         let keys = [object.key.clone()];
         deletions::record_keys(tx, user_id, DeletionId::new(), &keys, now).await?;
     }
     Ok(Some(key))
+}
+
+/// Remembers that an object is to be removed, for those who wait for the same making and may still come to name it.
+pub(super) async fn doom(
+    tx: &mut Tx,
+    user_id: UserId,
+    object: &Object,
+    now: DateTime<Utc>,
+) -> Result<(), Stop> {
+    let size = i64::try_from(object.size).map_err(Stop::corrupt)?;
+    tx.execute(
+        "INSERT INTO objects (key, user_id, sha256, size, refs, shared, created_at)
+         VALUES ($1, $2, $3, $4, -1, FALSE, $5) ON CONFLICT (key) DO NOTHING",
+        binds![&object.key, user_id, &object.sha256, size, now],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Counts one more use of the account's object with these bytes, if there is one; its key.

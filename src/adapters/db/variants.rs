@@ -335,6 +335,9 @@ pub(super) async fn complete(
     let Some(key) = objects::attach(tx, owner, &made.object(), now).await? else {
         return Ok(None);
     };
+    if key != made.object_key {
+        objects::doom(tx, owner, &made.object(), now).await?;
+    }
     if let Some(former) = former.object_key {
         // The bytes that these replace.
         let unused = objects::release(tx, vec![former]).await?;
