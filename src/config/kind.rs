@@ -173,11 +173,9 @@ impl std::fmt::Display for Kind {
                 write!(f, "bytes from {} to {}, such as 20971520 or 20MiB", size(*min), size(*max))
             }
             Kind::Time(min, max) => {
+                let such = if *max < 90_000 { "500ms" } else { "90s, 15m or 1h" };
                 let [min, max] = [*min, *max].map(|millis| time(Duration::from_millis(millis)));
-                write!(
-                    f,
-                    "a time from {min} to {max}, such as 90s, 15m or 1h; plain numbers are seconds"
-                )
+                write!(f, "a time from {min} to {max}, such as {such}; plain numbers are seconds")
             }
             Kind::Choice(words) => f.write_str(&words.join(" or ")),
             Kind::Flag => f.write_str("true or false"),

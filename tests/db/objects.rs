@@ -129,14 +129,24 @@ async fn complete(sandbox: &Sandbox, id: VariantId, made: Made, engine: i32) -> 
     variant.made.unwrap().object_key
 }
 
+/// Three variants of a picture, to be made.
+async fn three(sandbox: &Sandbox, image: &Image) -> Vec<VariantId> {
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(sandbox.get(ReserveVariant { variant: variant(image, number) }).await.id);
+    }
+    ids
+}
+
+/// What has the same bytes as all others of these.
+fn same(key: &str) -> Made {
+    Made { sha256: "bb".to_owned(), ..made(key) }
+}
+
 pub async fn variants_share_them_too(sandbox: &Sandbox) {
     let ada = sandbox.user("ada").await;
     let image = sandbox.image(&ada).await;
-    let mut ids = Vec::new();
-    for number in 0..3 {
-        ids.push(sandbox.get(ReserveVariant { variant: variant(&image, number) }).await.id);
-    }
-    let same = |key: &str| Made { sha256: "bb".to_owned(), ..made(key) };
+    let ids = three(sandbox, &image).await;
     assert_eq!(complete(sandbox, ids[0], same("v0"), ENGINE).await, "v0");
     assert_eq!(complete(sandbox, ids[1], same("v1"), ENGINE).await, "v0");
     // The same bytes as the picture itself.
@@ -239,11 +249,7 @@ pub async fn two_who_waited_for_one_making_use_it_both(sandbox: &Sandbox) {
 pub async fn who_waited_for_what_is_not_kept_uses_what_is_there(sandbox: &Sandbox) {
     let ada = sandbox.user("ada").await;
     let image = sandbox.image(&ada).await;
-    let mut ids = Vec::new();
-    for number in 0..3 {
-        ids.push(sandbox.get(ReserveVariant { variant: variant(&image, number) }).await.id);
-    }
-    let same = |key: &str| Made { sha256: "bb".to_owned(), ..made(key) };
+    let ids = three(sandbox, &image).await;
     for key in ["v0", "v1"] {
         let object = same(key).object();
         let reserve = ReserveObject { user_id: ada.id, object, may_share: false, now: now() };

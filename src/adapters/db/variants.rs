@@ -429,13 +429,14 @@ impl Transaction for DeleteVariant {
             .await?;
         let (image_id,) = row.ok_or_else(|| Error::not_found("variant"))?;
         purge::give_up(tx, self.user_id, &[ImageId(image_id)]).await?;
-        if !lock(tx, self.id).await? {
-            return Err(Error::not_found("variant").into());
-        }
         let scope = Scope::Variant(self.id);
         let (_, keys) =
             deletions::record(tx, self.user_id, self.deletion_id, scope, self.now).await?;
-        tx.execute("DELETE FROM variants WHERE id = $1", binds![self.id]).await?;
+        let deleted = tx.execute("DELETE FROM variants WHERE id = $1", binds![self.id]).await?;
+        if deleted == 0 {
+            // Somebody else was quicker.
+            return Err(Error::not_found("variant").into());
+        }
         let images = [ImageId(image_id)];
         changes::of_images(tx, self.user_id, &images, ChangeKind::Pictures).await?;
         Ok(keys)
